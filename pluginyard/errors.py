@@ -1,0 +1,100 @@
+"""Every error a user meets: what failed, on which object, what to do; each class has an exit code.
+
+The table in docs/reference.md is rendered from the classes below.
+"""
+
+from __future__ import annotations
+
+
+class PluginyardError(Exception):
+    """Say what failed (`message`), on which object (`subject`), and what to do about it (`remedy`)."""
+
+    exit_code = 1
+    transient = False
+    """True where trying again later may help: the only errors a task retries."""
+
+    def __init__(self, message: str, *, subject: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.subject = subject
+        self.remedy = remedy
+
+    @property
+    def message(self) -> str:
+        """Return the sentence that says what failed."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        head = f"{self.subject}: {self.message}" if self.subject else self.message
+        return f"{head}\n  remedy: {self.remedy}" if self.remedy else head
+
+
+class RequestError(PluginyardError):
+    """The tag, name, version or destination that was asked for is not valid."""
+
+    exit_code = 2
+
+
+class ConfigurationError(PluginyardError):
+    """A setting (pluginyard.yaml, environment, builder.yaml) is not valid."""
+
+    exit_code = 3
+
+
+class SourceError(PluginyardError):
+    """The repository, the commit or the plugin's folder is not there, or not fit to build."""
+
+    exit_code = 4
+
+
+class BuildError(PluginyardError):
+    """The module could not be compiled, or no engine or toolchain can be had."""
+
+    exit_code = 5
+
+
+class EngineUnavailableError(BuildError):
+    """The container engine does not answer (network, restart): worth another try."""
+
+    transient = True
+
+
+class VerdictError(PluginyardError):
+    """A required gateway would not load the artifact, so it is not pushed."""
+
+    exit_code = 6
+
+
+class AuthenticationError(PluginyardError):
+    """The registry refuses the credentials, or they are missing (401, 403); never retried."""
+
+    exit_code = 7
+
+
+class RegistryError(PluginyardError):
+    """The registry refuses the request (4xx), or what it sent is not what its digest says."""
+
+    exit_code = 8
+
+
+class RegistryUnavailableError(RegistryError):
+    """The registry does not answer, or answers 429 or 5xx: worth another try."""
+
+    transient = True
+
+
+class VersionTakenError(PluginyardError):
+    """The version tag is already published with another digest."""
+
+    exit_code = 9
+
+
+class VerificationError(PluginyardError):
+    """What was pulled is not what was pushed."""
+
+    exit_code = 10
+
+
+class GatewayError(PluginyardError):
+    """The real gateway did not load the module, or did not answer as the probe expects."""
+
+    exit_code = 11
