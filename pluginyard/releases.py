@@ -1,0 +1,151 @@
+"""What is to be released: the anchored parse of a release tag, or a plugin's name and version.
+
+>>> parse_release_tag("wasm-go-foo-v1-v2.0.0", ("go", "rust"))
+Release(language='go', name='foo-v1', version='2.0.0', tag='wasm-go-foo-v1-v2.0.0')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from pluginyard.errors import RequestError
+from pluginyard.semver import parse_semver
+
+# A name holds no dot, a SemVer core holds two: so the tag splits in one place only, however many `-v1` it has.
+_NAME = r"[a-z0-9]+(?:[-_]+[a-z0-9]+)*"
+_TAG = re.compile(rf"wasm-(?P<language>[a-z0-9]+)-(?P<name>{_NAME})-v(?P<version>[0-9]+\.[0-9]+\.[0-9]+\S*)")
+_LOOSE_TAG = re.compile(r"wasm-([a-z0-9]+)-([^.]*?)-?v?((?:[0-9][0-9.]*)?)((?:-[0-9A-Za-z.-]+)?)")
+TAG_FORM = "wasm-{language}-{name}-v{semver}, as in wasm-go-request-block-v1.0.0"
+
+
+@dataclass(frozen=True)
+class Release:
+    """Say which plugin, in which version, was asked for; an empty version is not known yet."""
+
+    language: str
+    name: str
+    version: str = ""
+    tag: str = ""
+
+    def with_version(self, version: str) -> Release:
+        """Return the same release with its version known."""
+        return replace(self, version=version)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}" if self.version else self.name
+
+
+def parse_release_tag(text: str, languages: Collection[str]) -> Release:
+    """Parse `wasm-{language}-{name}-v{semver}`; raise RequestError that names the nearest valid tag.
+
+    The shell it replaces cut at the first `v` and the last dash (publishing.md, tag grammar).
+    """
+    tag = text.removeprefix("refs/tags/")
+    found = _TAG.fullmatch(tag)
+    if not found:
+        raise _tag_error(tag, "not a release tag", languages)
+    try:
+        version = check_version(found["version"], subject=tag)
+    except RequestError as error:
+        raise _tag_error(tag, error.message, languages) from error
+    language = check_language(found["language"], languages, subject=tag)
+    return Release(language, found["name"], version, tag)
+
+
+def choose_release(language: str, name: str, version: str, languages: Collection[str]) -> Release:
+    """Return the release for a name and an optional version; raise RequestError on the first bad part."""
+    check_language(language, languages, subject=name)
+    if not re.fullmatch(_NAME, name):
+        nearest = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")
+        raise RequestError(
+            "a plugin's name is lower case a-z, 0-9, with single - or _ between",
+            subject=name or "''",
+            remedy=f"try {nearest}" if nearest else "give the name of the plugin's folder",
+        )
+    return Release(language, name, check_version(version, subject=name) if version else "")
+
+
+def check_version(version: str, *, subject: str) -> str:
+    """Return `version` if it is SemVer without build metadata (`+` is illegal in an OCI tag)."""
+    if version.startswith("v"):
+        raise RequestError(
+            f"version {version!r} has a leading v",
+            subject=subject,
+            remedy=f"write {version.removeprefix('v')}",
+        )
+    if "+" in version:
+        plain = version.partition("+")[0]
+        raise RequestError(
+            f"version {version!r} has build metadata, and + is illegal in an OCI tag",
+            subject=subject,
+            remedy=f"write {plain}",
+        )
+    parse_semver(version)
+    if len(version) > 128:
+        raise RequestError(
+            "the version is longer than an OCI tag may be (128)", subject=subject, remedy="shorten it"
+        )
+    return version
+
+
+def check_language(language: str, languages: Collection[str], *, subject: str) -> str:
+    """Return `language` if the repository's layout has a folder for it."""
+    if language in languages:
+        return language
+    near = get_close_matches(language, languages, n=1)
+    raise RequestError(
+        f"no folder is configured for language {language!r}",
+        subject=subject,
+        remedy=f"use {near[0]}"
+        if near
+        else f"use one of {', '.join(sorted(languages))}, or add it under `layout:`",
+    )
+
+
+def version_of_commit(commit_time: int, commit: str) -> str:
+    """Return `{commit time UTC}-{short commit}`, the version of a plugin that declares none."""
+    return f"{datetime.fromtimestamp(commit_time, UTC):%Y%m%d-%H%M%S}-{commit[:7]}"
+
+
+def nearest_tag(text: str) -> str:
+    """Return the valid tag nearest to `text`, or an empty string where none is near."""
+    found = _LOOSE_TAG.fullmatch(re.sub(r"[^a-z0-9.-]+", "-", text.partition("+")[0].lower()))
+    if not found:
+        return ""
+    language, name, core, rest = found.groups()
+    name = re.sub(r"-+", "-", name).strip("-")
+    numbers = [str(int(part)) for part in core.split(".") if part] + ["0", "0", "0"]
+    version = ".".join(numbers[:3]) if core else "1.0.0"
+    candidate = f"wasm-{language}-{name}-v{version}{rest if core else ''}"
+    return candidate if _TAG.fullmatch(candidate) and _is_semver(version + (rest if core else "")) else ""
+
+
+def nearest_names(name: str, names: Iterable[str]) -> str:
+    """Return a remedy that names what is near `name` among `names`."""
+    known = sorted(set(names))
+    near = get_close_matches(name, known, n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return (
+        f"there are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else "there is none"
+    )
+
+
+def _is_semver(version: str) -> bool:
+    try:
+        parse_semver(version)
+    except RequestError:
+        return False
+    return True
+
+
+def _tag_error(tag: str, message: str, languages: Collection[str]) -> RequestError:
+    nearest = nearest_tag(tag)
+    form = f"the form is {TAG_FORM}; languages: {', '.join(sorted(languages))}"
+    return RequestError(
+        message, subject=tag or "''", remedy=f"nearest: {nearest}; {form}" if nearest else form
+    )

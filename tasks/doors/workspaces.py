@@ -1,0 +1,94 @@
+"""The door to this machine's disk: a folder per run that never outlives its run, and the store of modules.
+
+A run holds an exclusive lock on its folder. A folder whose lock is free belongs to a run that is dead,
+however it died; the next run removes it, and the containers that carry its id.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Name the folder of one run; `run_id` labels everything outside it that belongs to the run."""
+
+    run_id: str
+    folder: Path
+    cache: Path
+
+
+def cache_folder(configured: str, environment: Mapping[str, str]) -> Path:
+    """Return the folder for mirrors, modules and runs: configured, else by the XDG base directory rules."""
+    if configured:
+        return Path(configured).expanduser()
+    base = environment.get("XDG_CACHE_HOME") or str(Path(environment.get("HOME", "/tmp")) / ".cache")  # noqa: S108
+    return Path(base) / "pluginyard"
+
+
+@contextmanager
+def open_workspace(cache: Path) -> Iterator[Workspace]:
+    """Make the folder of a run and remove it at the end, whatever the end is."""
+    run_id = f"{os.getpid()}-{secrets.token_hex(4)}"
+    folder = cache / "runs" / run_id
+    folder.mkdir(parents=True)
+    with (cache / "runs" / f"{run_id}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            sweep_workspaces(cache)
+            yield Workspace(run_id, folder, cache)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            Path(lock.name).unlink(missing_ok=True)
+
+
+def is_alive(cache: Path, run_id: str) -> bool:
+    """Tell whether the run with this id still holds its lock on this machine."""
+    path = cache / "runs" / f"{run_id}.lock"
+    if not path.exists():
+        return False
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def sweep_workspaces(cache: Path) -> None:
+    """Remove the folders of runs that are dead."""
+    for lock in (cache / "runs").glob("*.lock"):
+        if not is_alive(cache, lock.stem):
+            shutil.rmtree(cache / "runs" / lock.stem, ignore_errors=True)
+            lock.unlink(missing_ok=True)
+
+
+class ModuleStore:
+    """Keep compiled modules by fingerprint, so that a run that is repeated does not compile again."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = cache / "modules"
+
+    def path(self, fingerprint: str) -> Path:
+        """Return where the module of `fingerprint` is kept."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder / f"{fingerprint.removeprefix('sha256:')}.wasm"
+
+    def holds(self, fingerprint: str, digest: str) -> bool:
+        """Tell whether the module is there, and is the one with `digest`."""
+        path = self.path(fingerprint)
+        return path.is_file() and digest_of_file(path) == digest
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the sha256 digest of a file, read in blocks."""
+    with path.open("rb") as content:
+        return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
