@@ -1,0 +1,49 @@
+"""Decide by class what is tried again, and how long to wait: the waiting itself is the caller's.
+
+>>> choose_delay(1, jitter=1.0), choose_delay(3, jitter=1.0), choose_delay(1, retry_after="7", jitter=0.0)
+(0.5, 2.0, 7.0)
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# RFC 9110 and 6585: the answers that say "later", not "never". 400, 401, 403 and 404 are not among them.
+TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+FIRST_SECONDS = 0.5
+CAP_SECONDS = 30.0
+RETRY_AFTER_CAP_SECONDS = 60.0
+
+
+def is_transient_status(status: int) -> bool:
+    """Tell whether an HTTP status is worth another try."""
+    return status in TRANSIENT_STATUSES
+
+
+def choose_delay(attempt: int, *, jitter: float, retry_after: str = "", now: datetime | None = None) -> float:
+    """Return the seconds to wait after failed attempt number `attempt` (from 1).
+
+    `retry_after` is the header's text (seconds or an HTTP date, the latter judged against `now`) and wins
+    over the back-off, up to a cap: a registry may not park a run for an hour. `jitter` (0 to 1) takes up
+    to half of the back-off away, so that workers which failed together do not return together.
+    """
+    asked = parse_retry_after(retry_after, now)
+    if asked is not None:
+        return min(asked, RETRY_AFTER_CAP_SECONDS)
+    backoff = min(FIRST_SECONDS * 2.0 ** min(attempt - 1, 16), CAP_SECONDS)
+    return backoff * (0.5 + 0.5 * jitter)
+
+
+def parse_retry_after(text: str, now: datetime | None = None) -> float | None:
+    """Return the seconds a `Retry-After` header asks for, or None where it says nothing usable."""
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    if not text or now is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
