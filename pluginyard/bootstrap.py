@@ -57,15 +57,9 @@ def reason_of_refusal(log: str) -> str:
     lines = [match for match in map(_LOG_LINE.match, log.splitlines()) if match]
     errors = [each["words"].strip() for each in lines if each["level"] in ("error", "critical")]
     envoys = [each for each in errors if not _MODULE_WORDS.match(each) and not _ECHO.search(each)]
-    spoken = [
-        _MODULE_WORDS.match(each["words"])
-        for each in lines
-        if each["level"] not in ("trace", "debug", "info")
-    ]
-    modules = [f"the module said: {each['words'].strip()}" for each in spoken if each]
-    return "; ".join(dict.fromkeys(envoys or [_REFUSAL])) + "".join(
-        f"; {each}" for each in dict.fromkeys(modules)
-    )
+    loud = [each["words"] for each in lines if each["level"] in ("warning", "error", "critical")]
+    modules = [f"the module said: {each['words'].strip()}" for each in map(_MODULE_WORDS.match, loud) if each]
+    return "; ".join(dict.fromkeys([*(envoys or [_REFUSAL]), *modules]))
 
 
 def _wasm(module_path: PurePath, configuration: str, name: str) -> dict[str, Any]:

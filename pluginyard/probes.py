@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -23,6 +24,7 @@ Headers = tuple[tuple[str, str], ...]
 _PROBE_KEYS = ("configuration", "exchanges")
 _EXCHANGE_KEYS = ("method", "path", "headers", "body", "expect")
 _EXPECT_KEYS = ("status", "contains", "headers")
+_PATH = re.compile(r"/[!-~]*")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -103,7 +105,7 @@ def judge_answers(probe: Probe, answers: Iterable[Answer]) -> tuple[str, ...]:
     """Return one sentence for each way in which `answers` differ from what `probe` expects."""
     found = tuple(answers)
     missing = (f"{each}: not sent" for each in probe.exchanges[len(found) :])
-    judged = (finding for pair in zip(probe.exchanges, found) for finding in _judge(*pair))
+    judged = (finding for pair in zip(probe.exchanges, found, strict=False) for finding in _judge(*pair))
     return (*judged, *missing)
 
 
@@ -164,9 +166,8 @@ def _mapping(value: object, known: tuple[str, ...], subject: str) -> Mapping[str
 
 def _path(value: object, subject: str) -> str:
     # A path goes into the request line as it is: a space or line end there would be another request.
-    if isinstance(value, str) and value.startswith("/") and value.isascii() and value.isprintable():
-        if " " not in value:
-            return value
+    if isinstance(value, str) and _PATH.fullmatch(value):
+        return value
     raise _wrong(f"path {value!r} is not a path such as /hello.html?x=1 (percent-encode the rest)", subject)
 
 

@@ -115,17 +115,17 @@ def _port_of(listeners: bytes) -> int | None:
 def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[RunningEnvoy]:
     """Start `envoy` with `bootstrap`; kill it and its whole group when the block is left.
 
-    Its environment is empty: a module may read nothing of ours. Raises GatewayError.
+    Its environment is next to empty: nothing of ours is within its reach. Raises GatewayError.
     """
     address_file = workdir / "admin-address"
     command = [
         *_die_with_us(), str(envoy.path), "--config-path", str(bootstrap), "--concurrency", "1",
         "--disable-hot-restart", "--admin-address-path", str(address_file),
-        "--log-level", "warning", "--component-log-level", "wasm:info",
+        "--log-level", "warning", "--component-log-level", "wasm:info,main:error",
     ]  # fmt: skip
     try:
         process = subprocess.Popen(  # noqa: S603
-            command, cwd=workdir, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command, cwd=workdir, env={"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
     except OSError as error:

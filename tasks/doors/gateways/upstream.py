@@ -59,9 +59,7 @@ class _Server(ThreadingHTTPServer):
 def serve_upstream() -> Iterator[int]:
     """Serve on a free loopback port, which is given, until the block is left."""
     with _Server(("127.0.0.1", 0), _Echo) as server:
-        thread = threading.Thread(
-            target=server.serve_forever, args=(0.05,), name="probe-upstream", daemon=True
-        )
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:
             yield server.server_port
