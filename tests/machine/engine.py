@@ -1,0 +1,285 @@
+"""A private container engine: `python -m tests.machine.engine start|stop|status [--root DIR] [--remove]`.
+
+It has its own data folder, socket, containerd namespace, bridge and address range, and leaves the
+firewall chains of any other engine alone. Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from tests.machine import bridges
+from tests.machine.debian import MissingPackageError, can_install, ensure_debian_package
+
+SUITE = "trixie"
+BASE_IMAGE = f"pluginyard-base:{SUITE}"
+START_SECONDS = 60
+STOP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class EngineHandle:
+    """Name a running engine, and the image the builders start from on it."""
+
+    address: str
+    base_image: str
+
+
+@dataclass(frozen=True)
+class EngineFolders:
+    """Know where one private engine keeps everything."""
+
+    root: Path
+
+    @property
+    def key(self) -> str:
+        """Return six hex digits of the root: they name the bridge and the runtime folder."""
+        return hashlib.sha256(str(self.root).encode()).hexdigest()[:6]
+
+    @property
+    def runtime(self) -> Path:
+        """Return the folder of the sockets: short, for a socket's path has at most 107 bytes."""
+        return Path("/run") / f"pluginyard-{self.key}"
+
+    @property
+    def socket(self) -> Path:
+        """Return the socket the engine answers on."""
+        return self.runtime / "docker.sock"
+
+    @property
+    def address(self) -> str:
+        """Return the engine's address as DOCKER_HOST wants it."""
+        return f"unix://{self.socket}"
+
+    @property
+    def bridge(self) -> bridges.Bridge:
+        """Return the network of this engine alone."""
+        return bridges.Bridge(f"pyard-{self.key}", int(self.key, 16) % 256)
+
+    @property
+    def pid_file(self) -> Path:
+        """Return the file that holds the daemon's process id."""
+        return self.runtime / "docker.pid"
+
+
+def default_root() -> Path:
+    """Return the engine's usual data folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(cache) / "pluginyard" / "engine"
+
+
+def start(root: Path) -> EngineHandle:
+    """Start the engine of `root` if it does not answer yet, import the base image, and return its handle."""
+    folders = EngineFolders(root.resolve())
+    if not answers(folders.socket):
+        _start_daemon(folders)
+    _ensure_base_image(folders)
+    return EngineHandle(folders.address, BASE_IMAGE)
+
+
+def stop(root: Path, *, remove: bool = False) -> None:
+    """End the daemon that `start` started, take its network away; with `remove` its data too."""
+    folders = EngineFolders(root.resolve())
+    for pid_file in (folders.pid_file, folders.runtime / "exec" / "containerd" / "containerd.pid"):
+        _end(pid_file, str(folders.runtime))
+    folders.bridge.remove()
+    _unmount_below(folders.runtime)
+    shutil.rmtree(folders.runtime, ignore_errors=True)
+    if remove:
+        _unmount_below(folders.root)
+        shutil.rmtree(folders.root, ignore_errors=True)
+
+
+def answers(path: Path) -> bool:
+    """Tell whether an engine answers on the socket at `path`."""
+    if not path.exists():
+        return False
+    try:
+        return _request(path, "GET", "/_ping")[0] == 200
+    except OSError:
+        return False
+
+
+def _start_daemon(folders: EngineFolders) -> None:
+    dockerd = ensure_debian_package("dockerd", "docker.io")
+    for binary, package in (("iptables", "iptables"), ("ip", "iproute2")):
+        ensure_debian_package(binary, package)
+    stop(folders.root)
+    for folder in (folders.root, folders.runtime):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o711)
+    folders.bridge.create()
+    (folders.root / "daemon.json").write_text("{}")
+    with (folders.root / "dockerd.log").open("ab") as log:
+        daemon = subprocess.Popen(
+            [dockerd, *_daemon_options(folders)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    _await(folders, daemon)
+
+
+def _daemon_options(folders: EngineFolders) -> list[str]:
+    # Its own chains would be those of every engine here: the bridge brings its few rules itself.
+    firewall = ["--iptables=false", "--ip-masq=false"]
+    spaces = [f"--containerd-namespace=pluginyard-{folders.key}"]
+    spaces += [f"--containerd-plugins-namespace=pluginyard-plugins-{folders.key}"]
+    return [
+        f"--config-file={folders.root / 'daemon.json'}",
+        f"--data-root={folders.root / 'data'}",
+        f"--exec-root={folders.runtime / 'exec'}",
+        f"--pidfile={folders.pid_file}",
+        f"--host={folders.address}",
+        f"--bridge={folders.bridge.name}",
+        *firewall,
+        *spaces,
+    ]
+
+
+def _await(folders: EngineFolders, daemon: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and daemon.poll() is None:
+        if answers(folders.socket):
+            return
+        time.sleep(0.1)
+    daemon.terminate()
+    tail = (folders.root / "dockerd.log").read_text(errors="replace")[-1500:]
+    stop(folders.root)
+    raise RuntimeError(f"the private engine did not start:\n{tail}")
+
+
+def _end(pid_file: Path, mark: str) -> None:
+    """End the process named in `pid_file`, but only one whose command line carries `mark`."""
+    try:
+        pid = int(pid_file.read_text())
+    except (OSError, ValueError):
+        return
+    deadline = time.monotonic() + STOP_SECONDS
+    sent = False
+    while mark in _command_line(pid) and time.monotonic() < deadline:
+        if not sent:
+            os.kill(pid, 15)
+            sent = True
+        time.sleep(0.1)
+    if mark in _command_line(pid):
+        os.kill(pid, 9)
+
+
+def _command_line(pid: int) -> str:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        return "" if ") Z " in status else Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
+
+
+def _ensure_base_image(folders: EngineFolders) -> None:
+    if _request(folders.socket, "GET", f"/images/{quote(BASE_IMAGE, safe='')}/json")[0] == 200:
+        return
+    archive = _base_archive(folders.root)
+    repository, _, tag = BASE_IMAGE.partition(":")
+    query = f"/images/create?fromSrc=-&repo={repository}&tag={tag}"
+    with archive.open("rb") as content:
+        status, answer = _request(folders.socket, "POST", query, content, archive.stat().st_size)
+    if status != 200 or b'"error"' in answer:
+        raise RuntimeError(f"the base image could not be imported: {answer[-500:].decode(errors='replace')}")
+
+
+def _base_archive(root: Path) -> Path:
+    """Return a tar of a minimal Debian; made once per cache folder (PLUGINYARD_TEST_CACHE, else `root`)."""
+    cache = Path(os.environ.get("PLUGINYARD_TEST_CACHE") or root)
+    cache.mkdir(parents=True, exist_ok=True)
+    archive = cache / f"base-{SUITE}.tar"
+    if archive.exists():
+        return archive
+    part = cache / f"base-{SUITE}.{os.getpid()}.tar"
+    debootstrap = ensure_debian_package("debootstrap", "debootstrap")
+    tree = root / f"base-{os.getpid()}"
+    command = [debootstrap, "--variant=minbase", SUITE, str(tree), "http://deb.debian.org/debian"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=600)
+        subprocess.run(
+            ["tar", "-C", str(tree), "--one-file-system", "-cf", str(part), "."], check=True, timeout=300
+        )
+        part.replace(archive)
+    finally:
+        _unmount_below(tree)
+        shutil.rmtree(tree, ignore_errors=True)
+        part.unlink(missing_ok=True)
+    return archive
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=120)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+def _request(path: Path, method: str, url: str, body: object = None, size: int = 0) -> tuple[int, bytes]:
+    connection = _UnixConnection(path)
+    headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)} if body else {}
+    try:
+        connection.request(method, url, body=body, headers=headers)  # type: ignore[arg-type]
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def status(root: Path) -> dict[str, object]:
+    """Return whether the engine of `root` answers, and where."""
+    folders = EngineFolders(root.resolve())
+    return {"answers": answers(folders.socket), "address": folders.address, "base_image": BASE_IMAGE}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.machine.engine", description=__doc__)
+    parser.add_argument("command", choices=["start", "stop", "status"])
+    parser.add_argument("--root", type=Path, default=default_root())
+    parser.add_argument("--remove", action="store_true", help="with stop: remove its images and volumes too")
+    asked = parser.parse_args(arguments)
+    if asked.command == "stop":
+        stop(asked.root, remove=asked.remove)
+        return 0
+    if asked.command == "status":
+        found = status(asked.root)
+        print(json.dumps(found))
+        return 0 if found["answers"] else 1
+    try:
+        handle = start(asked.root)
+    except (MissingPackageError, RuntimeError, subprocess.SubprocessError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"export DOCKER_HOST={handle.address}")
+    print(f"export PLUGINYARD_BASE_IMAGE={handle.base_image}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
