@@ -78,7 +78,9 @@ def check_model(model: type[Model], document: Mapping[str, Any], *, subject: str
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
+        faults = error.errors(include_url=False)
+        # A misspelt key explains the missing one, so it is told first.
+        fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
             known = _known_keys(model, fault["loc"][:-1])

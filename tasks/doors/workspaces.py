@@ -37,17 +37,29 @@ def cache_folder(configured: str, environment: Mapping[str, str]) -> Path:
 @contextmanager
 def open_workspace(cache: Path) -> Iterator[Workspace]:
     """Make the folder of a run and remove it at the end, whatever the end is."""
+    runs = cache / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
     run_id = f"{os.getpid()}-{secrets.token_hex(4)}"
-    folder = cache / "runs" / run_id
-    folder.mkdir(parents=True)
-    with (cache / "runs" / f"{run_id}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = runs / run_id
+    with _held(runs / f"{run_id}.lock") as lock:
         try:
+            folder.mkdir()
             sweep_workspaces(cache)
             yield Workspace(run_id, folder, cache)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            Path(lock.name).unlink(missing_ok=True)
+            lock.unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[Path]:
+    """Hold the lock file at `path`; made anew where a sweep took it between its making and its locking."""
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                yield path
+                return
 
 
 def is_alive(cache: Path, run_id: str) -> bool:

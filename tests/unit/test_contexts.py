@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import pytest
+
+from pluginyard.contexts import collect_context, local_dependencies
+from pluginyard.errors import SourceError
+from pluginyard.plugins import LINK, REGULAR, SUBMODULE, SourceFile, SourceTree
+
+GO = "plugins/wasm-go/extensions"
+
+
+def collect(
+    files: Mapping[str, str],
+    folder: str,
+    manifest: str = "go.mod",
+    links: Mapping[str, str] | None = None,
+    inputs=(),
+):
+    contents = {**files, **(links or {})}
+    tree = SourceTree(
+        tuple(
+            SourceFile(
+                path,
+                LINK if path in (links or {}) else REGULAR,
+                hashlib.sha1(text.encode()).hexdigest(),
+                len(text),
+            )
+            for path, text in contents.items()
+        )
+    )
+    found = collect_context(tree, folder, manifest, lambda file: contents[file.path].encode(), inputs)
+    return {file.path for file in found}
+
+
+def test_the_whole_folder_is_read_and_no_neighbour() -> None:
+    files = {
+        f"{GO}/a/go.mod": "module a",
+        f"{GO}/a/main.go": "",
+        f"{GO}/a/prompts/x.md": "",
+        f"{GO}/b/go.mod": "module b",
+    }
+    assert collect(files, f"{GO}/a") == {f"{GO}/a/go.mod", f"{GO}/a/main.go", f"{GO}/a/prompts/x.md"}
+
+
+def test_a_local_replace_is_followed_out_of_the_folder_and_only_one_step() -> None:
+    files = {
+        f"{GO}/a/go.mod": "module a\nreplace (\n\texample.com/mcp => ../../pkg/mcp // shared\n\texample.com/x v1.0.0 => example.com/y v1.0.0\n)\n",
+        f"{GO}/a/main.go": "",
+        "plugins/wasm-go/pkg/mcp/go.mod": "module mcp\nreplace z => ../other",
+        "plugins/wasm-go/pkg/mcp/mcp.go": "",
+        "plugins/wasm-go/pkg/mcp/nested/go.mod": "module nested",
+        "plugins/wasm-go/pkg/other/go.mod": "module other",
+    }
+    assert collect(files, f"{GO}/a") - {f"{GO}/a/go.mod", f"{GO}/a/main.go"} == {
+        "plugins/wasm-go/pkg/mcp/go.mod",
+        "plugins/wasm-go/pkg/mcp/mcp.go",
+    }
+
+
+def test_path_dependencies_of_cargo_are_followed_all_the_way_without_the_plugins_nested_in_them() -> None:
+    rust = "plugins/wasm-rust"
+    files = {
+        f"{rust}/Cargo.toml": '[package]\nname="sdk"\n[dependencies]\nbase={path="base"}\n',
+        f"{rust}/src/lib.rs": "",
+        f"{rust}/base/Cargo.toml": "[package]",
+        f"{rust}/base/src/lib.rs": "",
+        f"{rust}/extensions/a/Cargo.toml": '[dependencies]\nsdk={path="../../"}\n[target.x.dev-dependencies]\n',
+        f"{rust}/extensions/a/src/lib.rs": "",
+        f"{rust}/extensions/b/Cargo.toml": "",
+        f"{rust}/extensions/b/src/lib.rs": "",
+    }
+    found = collect(files, f"{rust}/extensions/a", "Cargo.toml")
+    assert found == set(files) - {f"{rust}/extensions/b/Cargo.toml", f"{rust}/extensions/b/src/lib.rs"}
+
+
+def test_a_workspace_above_the_plugin_is_read_whole() -> None:
+    files = {
+        "Cargo.toml": "[workspace]\nmembers=['a','b']",
+        "Cargo.lock": "",
+        "a/Cargo.toml": "",
+        "b/Cargo.toml": "",
+        "b/src/lib.rs": "",
+    }
+    assert collect(files, "a", "Cargo.toml") == set(files)
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../outside", "../../../../../../etc/shadow"])
+def test_a_link_out_of_the_repository_is_refused(target: str) -> None:
+    with pytest.raises(SourceError, match="leaves the repository"):
+        collect({f"{GO}/a/go.mod": ""}, f"{GO}/a", links={f"{GO}/a/link": target})
+
+
+def test_a_link_within_the_repository_brings_what_it_points_to() -> None:
+    files = {f"{GO}/a/go.mod": "", "shared/rules/r.txt": "", "shared/one.txt": ""}
+    links = {f"{GO}/a/rules": "../../../../shared/rules", "shared/rules/again": "../one.txt"}
+    assert collect(files, f"{GO}/a", links=links) == set(files) | set(links)
+
+
+@pytest.mark.parametrize("target", ["../../../../../outside", "/abs"])
+def test_a_replace_that_leaves_the_repository_is_refused(target: str) -> None:
+    with pytest.raises(SourceError, match="leaves the repository"):
+        collect({f"{GO}/a/go.mod": f"replace x => {target}"}, f"{GO}/a")
+
+
+def test_a_replace_to_nothing_names_what_is_missing() -> None:
+    with pytest.raises(SourceError, match="commit plugins/wasm-go/pkg/gone/go.mod"):
+        collect({f"{GO}/a/go.mod": "replace x => ../../pkg/gone"}, f"{GO}/a")
+
+
+def test_a_submodule_in_the_context_is_refused() -> None:
+    tree = SourceTree(
+        (SourceFile("a/go.mod", REGULAR, "0" * 40), SourceFile("a/vendor/x", SUBMODULE, "1" * 40))
+    )
+    with pytest.raises(SourceError, match="submodule"):
+        collect_context(tree, "a", "go.mod", lambda file: b"")
+
+
+def test_further_inputs_are_named_by_the_configuration() -> None:
+    files = {"a/go.mod": "", "data/x.txt": "", "data/y/z.txt": ""}
+    assert collect(files, "a", inputs=("data/y",)) == {"a/go.mod", "data/y/z.txt"}
+    with pytest.raises(SourceError, match="mend `inputs`"):
+        collect(files, "a", inputs=("nothing",))
+
+
+def test_a_cargo_file_that_does_not_parse_is_named() -> None:
+    with pytest.raises(SourceError, match="not valid TOML"):
+        local_dependencies("Cargo.toml", "[", subject="a/Cargo.toml")
