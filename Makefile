@@ -1,0 +1,71 @@
+# Every chore of the project. `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
+export PREFECT_HOME ?= $(CURDIR)/.make/prefect
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit test-flows test-integration lint format lock engine engine-stop bench clean
+
+help: ## list the chores
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.dev ## make .venv with everything a developer needs
+
+demo: .venv/.run ## publish an example plugin into an OCI layout folder and show what gateways say
+	@$(BIN)/python examples/demo.py
+
+test: lint test-unit test-flows test-integration ## all tiers, in the order of cost
+
+test-unit: .venv/.dev ## decisions only: no Prefect, no engine, seconds
+	$(BIN)/python -m pytest tests/unit
+
+test-flows: .venv/.dev ## flows on Prefect's test server
+	$(BIN)/python -m pytest tests/flows
+
+test-integration: .venv/.dev ## real engine, registries, git, Envoy; brings what is missing
+	$(BIN)/python -m pytest tests/integration
+
+lint: .venv/.dev ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.dev ## let ruff format and mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+engine: .venv/.dev ## start a private container engine (Debian or Ubuntu, as root)
+	$(BIN)/python -m tests.machine.engine start
+
+engine-stop: .venv/.dev ## stop it and remove its data
+	$(BIN)/python -m tests.machine.engine stop
+
+bench: .venv/.dev ## what the README claims about speed, beside the shell pipeline
+	$(BIN)/python benchmarks/publish.py
+
+lock: .venv/.dev ## renew requirements/*.lock within the ranges of pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra host --extra envoy --group build -o requirements/run.lock
+	$(BIN)/uv pip compile $(LOCK_FLAGS) pyproject.toml --extra host --extra envoy --group dev -c requirements/run.lock -o requirements/dev.lock
+
+clean: ## remove the virtual environment and everything made
+	rm -rf .venv .make .demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "pluginyard needs Python 3.11 or newer; set PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ] && apt-get -qq update && apt-get -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 install python3-venv >/dev/null; } || { echo "install python3-venv first" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run: requirements/run.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ .venv/.run

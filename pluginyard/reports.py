@@ -1,0 +1,133 @@
+"""What a stranger reads about a release: the markdown of the run page, the text of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from pluginyard.plugins import PublishedPlugin
+
+
+def render_markdown(plugin: PublishedPlugin) -> str:
+    """Return the report of the run page: what, from which commit, where, verdict, what to paste."""
+    title = "Published" if plugin.published else "Already published"
+    sections = [
+        f"# {title}: {plugin.name} {plugin.version}",
+        _facts(plugin),
+        "## Where",
+        _table(("registry", "reference", "state", "latest"), map(_place_row, plugin.registries)),
+        "## Verdict",
+        _verdict(plugin.verdict),
+        *(["## In a real Envoy", _probe(plugin.probe)] if plugin.probe else []),
+        "## Layers",
+        _table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
+        "## Use it",
+        f"```yaml\n{render_wasm_plugin(plugin)}```",
+        f"```sh\n{_pull_commands(plugin)}\n```",
+        *(["## Notes", "\n".join(f"- {_cell(note)}" for note in plugin.notes)] if plugin.notes else []),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def render_wasm_plugin(plugin: PublishedPlugin) -> str:
+    """Return the WasmPlugin to apply; for OCI its `sha256` is the manifest's digest, not the module's."""
+    resource = {
+        "apiVersion": "extensions.higress.io/v1alpha1",
+        "kind": "WasmPlugin",
+        "metadata": {"name": plugin.name.replace("_", "-"), "namespace": "higress-system"},
+        "spec": {
+            "url": f"oci://{plugin.reference}" if not plugin.reference.startswith("oci:") else plugin.reference,
+            "sha256": plugin.digest.removeprefix("sha256:"),
+            "failStrategy": "FAIL_OPEN",
+        },
+    }
+    text = yaml.safe_dump(resource, sort_keys=False)
+    if plugin.reference.startswith("oci:"):
+        return f"# a layout folder serves no gateway: copy it to a registry and put its reference here\n{text}"
+    return text
+
+
+def render_text(plugin: PublishedPlugin) -> str:
+    """Return the report for a terminal."""
+    lines = [
+        f"{'published' if plugin.published else 'already published'}  {plugin.reference}",
+        f"digest     {plugin.digest}",
+        f"commit     {plugin.commit}",
+        f"builder    {plugin.builder}",
+        *(f"also in    {place['reference']}" for place in plugin.registries[1:]),
+        "",
+        render_verdict_text(plugin.verdict),
+        *(["", f"in a real Envoy: {plugin.probe['summary']}"] if plugin.probe else []),
+        *(f"note: {note}" for note in plugin.notes),
+        "",
+        *(f"  {line}" for line in _pull_commands(plugin).splitlines()),
+    ]
+    return "\n".join(lines)
+
+
+def render_verdict_text(verdict: Mapping[str, Any]) -> str:
+    """Return a verdict for a terminal: one line a gateway, then the findings."""
+    rows = [
+        f"  {gate['gateway']:<14} {'loads' if gate['loads'] else 'REFUSES'}  {gate['variant'] or gate['reason']}"
+        for gate in verdict["gateways"]
+    ]
+    findings = [f"  {item['rule']} {item['level']}  {item['message']}" for item in verdict["findings"]]
+    return "\n".join([f"verdict    {verdict['summary']}", *rows, *findings])
+
+
+def _facts(plugin: PublishedPlugin) -> str:
+    when = datetime.fromtimestamp(plugin.commit_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    facts = {
+        "reference": f"`{plugin.reference}`",
+        "digest": f"`{plugin.digest}`",
+        "commit": f"`{plugin.commit}` of {_cell(plugin.repository)}, {when}",
+        "builder": _cell(plugin.builder),
+        "fingerprint": f"`{plugin.fingerprint}`",
+    }
+    return _table(("", ""), facts.items())
+
+
+def _verdict(verdict: Mapping[str, Any]) -> str:
+    gates = (
+        (gate["gateway"], "loads" if gate["loads"] else "**refuses**", gate["variant"] or "", gate["reason"])
+        for gate in verdict["gateways"]
+    )
+    findings = ((item["rule"], item["level"], item["message"], item["remedy"]) for item in verdict["findings"])
+    parts = [_cell(verdict["summary"]), _table(("gateway", "says", "variant", "reason"), gates)]
+    if verdict["findings"]:
+        parts.append(_table(("rule", "level", "finding", "remedy"), findings))
+    return "\n\n".join(parts)
+
+
+def _probe(probe: Mapping[str, Any]) -> str:
+    rows = ((item["request"], item["answer"], item["fault"] or "as expected") for item in probe["exchanges"])
+    return f"{_cell(probe['summary'])}\n\n{_table(('request', 'answer', 'judged'), rows)}"
+
+
+def _place_row(place: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return place["registry"], f"`{place['reference']}`", place["state"], place["latest"]
+
+
+def _layer_row(layer: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return layer["title"], layer["mediaType"], f"{layer['size']:,}", f"`{layer['digest']}`"
+
+
+def _pull_commands(plugin: PublishedPlugin) -> str:
+    place, digest = plugin.reference, plugin.digest
+    if place.startswith("oci:"):
+        folder = plugin.registries[0]["registry"].removeprefix("oci:")
+        return f"oras pull --oci-layout {folder}@{digest}\nskopeo inspect {place}"
+    return f"oras pull {place.rpartition(':')[0]}@{digest}\npluginyard verify {place}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Return `text` on one line, with what would break a table or start HTML taken out of effect."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
