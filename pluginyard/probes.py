@@ -83,7 +83,7 @@ LOAD_ONLY = Probe()
 
 
 def parse_probe(mapping: object, subject: str) -> Probe:
-    """Parse one entry of `probes:` in pluginyard.yaml; `subject` names the place in error texts.
+    """Parse the `probe:` of a plugin in pluginyard.yaml; `subject` names the place in error texts.
 
     A `configuration` that is text is given as it is; anything else as compact JSON, as a gateway does
     with `pluginConfig`. Raises ConfigurationError, for an unknown key with the nearest known one.
@@ -132,7 +132,7 @@ def _parse_exchange(value: object, subject: str) -> Exchange:
     if method not in _METHODS:
         raise _wrong(f"method {method} is not one of {', '.join(_METHODS)}", subject)
     expect = entries.get("expect", 200)
-    expected = _mapping(expect if isinstance(expect, dict) else {"status": expect}, _EXPECT_KEYS, subject)
+    expected = _mapping(expect if isinstance(expect, Mapping) else {"status": expect}, _EXPECT_KEYS, subject)
     return Exchange(
         path=_path(entries.get("path", "/"), subject),
         method=method,
@@ -154,7 +154,7 @@ def _configuration_text(value: Any, subject: str) -> str:
 
 
 def _mapping(value: object, known: tuple[str, ...], subject: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         raise _wrong(f"a mapping with {', '.join(known)} is expected here", subject)
     for key in value:
         if key not in known:
@@ -174,7 +174,7 @@ def _path(value: object, subject: str) -> str:
 def _headers(value: object, subject: str) -> Headers:
     if value is None:
         return ()
-    if not isinstance(value, dict) or not all(isinstance(each, str | int) for each in value.values()):
+    if not isinstance(value, Mapping) or not all(isinstance(each, str | int) for each in value.values()):
         raise _wrong("`headers` is not a mapping of names to texts", subject)
     pairs = tuple((str(name).lower(), str(text)) for name, text in value.items())
     if not all(part.isprintable() and part.isascii() for pair in pairs for part in pair):

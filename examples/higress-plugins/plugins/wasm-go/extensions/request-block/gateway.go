@@ -6,13 +6,13 @@ import "unsafe"
 
 // The numbers below are those of the proxy-wasm ABI 0.2.1.
 const (
-	logWarn                 = 3
-	statusOK                = 0
-	actionContinue          = 0
-	actionPause             = 1
-	bufferPluginConfig      = 7
-	mapHTTPRequestHeaders   = 0
-	noGrpcStatus      int32 = -1
+	logWarn                     = 3
+	statusOK                    = 0
+	actionContinue              = 0
+	actionPause                 = 1
+	bufferPluginConfig          = 7
+	mapHTTPRequestHeaders       = 0
+	noGrpcStatus          int32 = -1
 )
 
 //go:wasmimport env proxy_log

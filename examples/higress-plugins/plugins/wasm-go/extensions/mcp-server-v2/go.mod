@@ -1,0 +1,7 @@
+module example.com/plugins/wasm-go/extensions/mcp-server-v2
+
+go 1.24.0
+
+require example.com/plugins/wasm-go/pkg/abi v0.0.0
+
+replace example.com/plugins/wasm-go/pkg/abi => ../../pkg/abi

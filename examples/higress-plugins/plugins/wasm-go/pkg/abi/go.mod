@@ -1,0 +1,3 @@
+module example.com/plugins/wasm-go/pkg/abi
+
+go 1.24.0
