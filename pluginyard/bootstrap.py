@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
@@ -19,6 +20,7 @@ _MODULE_WORDS = re.compile(r"wasm log[^:]*: (?P<words>.*)")
 # These only repeat that the module was refused.
 _ECHO = re.compile(r"Plugin .* failed to load$|error `Unable to create Wasm plugin")
 _REFUSAL = "Unable to create Wasm plugin"
+_SAID_BOUND = 300
 
 
 def render_bootstrap(
@@ -55,11 +57,17 @@ def reason_of_refusal(log: str) -> str:
     if _REFUSAL not in log:
         return ""
     lines = [match for match in map(_LOG_LINE.match, log.splitlines()) if match]
-    errors = [each["words"].strip() for each in lines if each["level"] in ("error", "critical")]
-    envoys = [each for each in errors if not _MODULE_WORDS.match(each) and not _ECHO.search(each)]
+    errors = [each["words"] for each in lines if each["level"] in ("error", "critical")]
+    envoys = [each.strip() for each in errors if not _MODULE_WORDS.match(each) and not _ECHO.search(each)]
     loud = [each["words"] for each in lines if each["level"] in ("warning", "error", "critical")]
-    modules = [f"the module said: {each['words'].strip()}" for each in map(_MODULE_WORDS.match, loud) if each]
-    return "; ".join(dict.fromkeys([*(envoys or [_REFUSAL]), *modules]))
+    said = _join_fragments(each["words"] for each in map(_MODULE_WORDS.match, loud) if each)
+    return "; ".join([*dict.fromkeys(envoys or [_REFUSAL]), *([f"the module said: {said}"] if said else [])])
+
+
+def _join_fragments(words: Iterable[str]) -> str:
+    # A Go panic arrives in pieces, one log line for each write of a few letters.
+    said = " ".join(" ".join(words).split())
+    return said if len(said) <= _SAID_BOUND else said[: _SAID_BOUND - 1] + "…"
 
 
 def _wasm(module_path: PurePath, configuration: str, name: str) -> dict[str, Any]:

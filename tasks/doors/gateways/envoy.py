@@ -125,9 +125,14 @@ def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[Runnin
     ]  # fmt: skip
     try:
         process = subprocess.Popen(  # noqa: S603
-            command, cwd=workdir, env={"PATH": os.defpath}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            command,
+            cwd=workdir,
+            env={"PATH": os.defpath},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
     except OSError as error:
         raise GatewayError(
             f"cannot be started: {error.strerror}", subject=str(envoy.path), remedy=_INSTALL

@@ -1,0 +1,3 @@
+module example.com/plugins/wasm-go/extensions/broken-missing-import
+
+go 1.24.0
