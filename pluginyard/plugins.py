@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pluginyard.oci import Descriptor
+from pluginyard.configuration import RepositorySettings
+from pluginyard.oci import Descriptor, StoredManifest
+from pluginyard.recipes import Recipe
+from pluginyard.references import ArtifactReference, Destination
 from pluginyard.releases import Release
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
@@ -51,9 +54,7 @@ class SourceTree:
         """Return the names of the folders directly in `folder`."""
         prefix = f"{folder}/" if folder else ""
         names = {
-            file.path[len(prefix) :].partition("/")[0]
-            for file in self.below(folder)
-            if "/" in file.path[len(prefix) :]
+            file.path[len(prefix) :].partition("/")[0] for file in self.below(folder) if "/" in file.path[len(prefix) :]
         }
         return tuple(sorted(names))
 
@@ -103,17 +104,51 @@ class PluginBuild:
     release: Release
     source: Source
     plugin: Plugin
+    recipe: Recipe
+    settings: RepositorySettings
     fingerprint: str
-    builder: str
-    references: tuple[str, ...]
+    destinations: tuple[Destination, ...]
+
+    @property
+    def builder(self) -> str:
+        """Return the builder as reports and annotations name it."""
+        return f"{self.recipe.builder.name} ({self.recipe.toolchain}, {self.recipe.kind})"
+
+    @property
+    def references(self) -> tuple[ArtifactReference, ...]:
+        """Return the version's reference in each destination."""
+        name, version = self.release.name, self.release.version
+        return tuple(place.artifact(name, version) for place in self.destinations)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `pluginyard plan --output json` prints."""
+        return {
+            "name": self.release.name,
+            "language": self.release.language,
+            "version": self.release.version,
+            "repository": self.source.repository,
+            "commit": self.source.commit,
+            "folder": self.plugin.folder,
+            "builder": self.builder,
+            "fetch": self.recipe.fetch.script if self.recipe.fetch else None,
+            "compile": self.recipe.compile.script,
+            "context": {"files": len(self.plugin.context), "bytes": total_size(self.plugin.context)},
+            "layers": [item.title for item in self.plugin.documents] + ["plugin.tar.gz"],
+            "fingerprint": self.fingerprint,
+            "references": [str(reference) for reference in self.references],
+            "notes": list(self.plugin.notes),
+        }
 
 
 @dataclass(frozen=True)
-class BuiltLayer:
-    """Name a blob on this machine that is ready to be pushed: its descriptor and the file that holds it."""
+class PackedArtifact:
+    """Hold a manifest and where its blobs lie: files on this machine by digest, or a place that has them all."""
 
-    descriptor: Descriptor
-    path: str
+    manifest: StoredManifest
+    layers: tuple[Descriptor, ...]
+    files: Mapping[str, str]
+    holder: Destination | None = None
+    """Where the artifact is published already; its blobs are copied from there."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,9 @@ class PublishRequest(BaseModel):
         False, title="Overwrite", description="Move the version's tag even if it is published with other content"
     )
     run_in_envoy: bool = Field(
-        False, title="Run in Envoy", description="Load what was published in a real Envoy and send it the probe's requests"
+        False,
+        title="Run in Envoy",
+        description="Load what was published in a real Envoy and send it the probe's requests",
     )
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """What is to be released: the anchored parse of a release tag, or a plugin's name and version.
 
->>> parse_release_tag("wasm-go-foo-v1-v2.0.0", ("go", "rust"))
+>>> parse_release_tag("wasm-go-foo-v1-v2.0.0")
 Release(language='go', name='foo-v1', version='2.0.0', tag='wasm-go-foo-v1-v2.0.0')
 """
 
@@ -39,26 +39,26 @@ class Release:
         return f"{self.name} {self.version}" if self.version else self.name
 
 
-def parse_release_tag(text: str, languages: Collection[str]) -> Release:
+def parse_release_tag(text: str) -> Release:
     """Parse `wasm-{language}-{name}-v{semver}`; raise RequestError that names the nearest valid tag.
+
+    Whether the language has a folder is the repository's word, so that is checked once it is read.
 
     The shell it replaces cut at the first `v` and the last dash (publishing.md, tag grammar).
     """
     tag = text.removeprefix("refs/tags/")
     found = _TAG.fullmatch(tag)
     if not found:
-        raise _tag_error(tag, "not a release tag", languages)
+        raise _tag_error(tag, "not a release tag")
     try:
         version = check_version(found["version"], subject=tag)
     except RequestError as error:
-        raise _tag_error(tag, error.message, languages) from error
-    language = check_language(found["language"], languages, subject=tag)
-    return Release(language, found["name"], version, tag)
+        raise _tag_error(tag, error.message) from error
+    return Release(found["language"], found["name"], version, tag)
 
 
-def choose_release(language: str, name: str, version: str, languages: Collection[str]) -> Release:
+def choose_release(language: str, name: str, version: str) -> Release:
     """Return the release for a name and an optional version; raise RequestError on the first bad part."""
-    check_language(language, languages, subject=name)
     if not re.fullmatch(_NAME, name):
         nearest = re.sub(r"[^a-z0-9_]+", "-", name.lower()).strip("-_")
         raise RequestError(
@@ -86,9 +86,7 @@ def check_version(version: str, *, subject: str) -> str:
         )
     parse_semver(version)
     if len(version) > 128:
-        raise RequestError(
-            "the version is longer than an OCI tag may be (128)", subject=subject, remedy="shorten it"
-        )
+        raise RequestError("the version is longer than an OCI tag may be (128)", subject=subject, remedy="shorten it")
     return version
 
 
@@ -100,9 +98,7 @@ def check_language(language: str, languages: Collection[str], *, subject: str) -
     raise RequestError(
         f"no folder is configured for language {language!r}",
         subject=subject,
-        remedy=f"use {near[0]}"
-        if near
-        else f"use one of {', '.join(sorted(languages))}, or add it under `layout:`",
+        remedy=f"use {near[0]}" if near else f"use one of {', '.join(sorted(languages))}, or add it under `layout:`",
     )
 
 
@@ -130,9 +126,7 @@ def nearest_names(name: str, names: Iterable[str]) -> str:
     near = get_close_matches(name, known, n=3)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return (
-        f"there are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else "there is none"
-    )
+    return f"there are: {', '.join(known[:12])}{', …' if len(known) > 12 else ''}" if known else "there is none"
 
 
 def _is_semver(version: str) -> bool:
@@ -143,9 +137,7 @@ def _is_semver(version: str) -> bool:
     return True
 
 
-def _tag_error(tag: str, message: str, languages: Collection[str]) -> RequestError:
+def _tag_error(tag: str, message: str) -> RequestError:
     nearest = nearest_tag(tag)
-    form = f"the form is {TAG_FORM}; languages: {', '.join(sorted(languages))}"
-    return RequestError(
-        message, subject=tag or "''", remedy=f"nearest: {nearest}; {form}" if nearest else form
-    )
+    form = f"the form is {TAG_FORM}"
+    return RequestError(message, subject=tag or "''", remedy=f"nearest: {nearest}; {form}" if nearest else form)

@@ -41,7 +41,9 @@ class Site(BaseModel):
     allow_prebuild: bool = Field(False, description="PLUGINYARD_ALLOW_PREBUILD: run .prebuild inside the container")
     builders_folder: str = Field("", description="PLUGINYARD_BUILDERS: folder with more builders")
     images: Mapping[str, str] = Field({}, description="PLUGINYARD_IMAGE_<BUILDER>: a ready builder image")
-    base_images: Mapping[str, str] = Field({}, description="PLUGINYARD_BASE_IMAGE_<BUILDER>, PLUGINYARD_BASE_IMAGE for all")
+    base_images: Mapping[str, str] = Field(
+        {}, description="PLUGINYARD_BASE_IMAGE_<BUILDER>, PLUGINYARD_BASE_IMAGE for all"
+    )
     versions: Mapping[str, str] = Field({}, description="PLUGINYARD_VERSION_<BUILDER>: the toolchain's version")
     memory: int = Field(2048, ge=64, description="PLUGINYARD_BUILD_MEMORY: MiB a build may use")
     processes: int = Field(256, ge=16, description="PLUGINYARD_BUILD_PROCESSES")
@@ -52,7 +54,11 @@ class Site(BaseModel):
     envoy: str = Field("", description="PLUGINYARD_ENVOY: path of an Envoy binary")
 
 
-_BY_BUILDER = {"images": "PLUGINYARD_IMAGE_", "base_images": "PLUGINYARD_BASE_IMAGE_", "versions": "PLUGINYARD_VERSION_"}
+_BY_BUILDER = {
+    "images": "PLUGINYARD_IMAGE_",
+    "base_images": "PLUGINYARD_BASE_IMAGE_",
+    "versions": "PLUGINYARD_VERSION_",
+}
 _PLAIN = {
     "plain_http": "PLUGINYARD_PLAIN_HTTP",
     "cache": "PLUGINYARD_CACHE",

@@ -53,9 +53,7 @@ def open_source(repository: str, *, tag: str = "", ref: str = "", cache: Path) -
     with _opened(folder, repository) as repo:
         revision = f"refs/tags/{tag}" if tag else ref or "HEAD"
         if revision.startswith("-"):
-            raise SourceError(
-                "a ref does not begin with -", subject=ref, remedy="name a tag, branch or commit"
-            )
+            raise SourceError("a ref does not begin with -", subject=ref, remedy="name a tag, branch or commit")
         commit = _resolve(repo, revision, tag, ref, repository)
         seconds = int(repo.git.show("-s", "--format=%ct", commit))
         return Source(strip_credentials(repository), folder, commit, seconds)
@@ -83,9 +81,7 @@ class BlobReader:
 
     def read(self, file: SourceFile) -> bytes:
         """Return the content of `file`."""
-        content = self._repo.odb.stream(bytes.fromhex(file.blob)).read()
-        assert isinstance(content, bytes)
-        return content
+        return bytes(self._repo.odb.stream(bytes.fromhex(file.blob)).read())
 
 
 def write_context(source: Source, files: Iterable[SourceFile], target: Path) -> None:
@@ -116,13 +112,9 @@ def list_tags(source: Source) -> tuple[str, ...]:
 
 
 def _resolve(repo: git.Repo, revision: str, tag: str, ref: str, repository: str) -> str:
-    for candidate in (
-        (revision,) if tag or not ref else (revision, f"refs/heads/{ref}", f"refs/remotes/origin/{ref}")
-    ):
+    for candidate in (revision,) if tag or not ref else (revision, f"refs/heads/{ref}", f"refs/remotes/origin/{ref}"):
         try:
-            return str(
-                repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}")
-            )
+            return str(repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}"))
         except GitCommandError:
             continue
     names = repo.git.tag("--list").split() if tag else [head.name for head in repo.heads]
@@ -136,9 +128,7 @@ def _resolve(repo: git.Repo, revision: str, tag: str, ref: str, repository: str)
 def _local(repository: str) -> str:
     path = Path(repository).expanduser()
     if not path.is_dir():
-        raise SourceError(
-            "there is no such folder", subject=repository, remedy="give a URL or the path of a clone"
-        )
+        raise SourceError("there is no such folder", subject=repository, remedy="give a URL or the path of a clone")
     with _opened(str(path), repository) as repo:
         return str(Path(repo.git_dir).resolve())
 
@@ -173,9 +163,7 @@ def _translated(error: Exception, url: str) -> PluginyardError:
     lines = [line for line in said.splitlines() if line.strip()]
     text = lines[-1].strip() if lines else "git failed"
     if _UNREACHABLE.search(said):
-        return SourceUnavailableError(
-            f"cannot reach it: {text}", subject=strip_credentials(url), remedy="try later"
-        )
+        return SourceUnavailableError(f"cannot reach it: {text}", subject=strip_credentials(url), remedy="try later")
     return SourceError(
         f"cannot clone: {text}",
         subject=strip_credentials(url),
