@@ -1,0 +1,41 @@
+"""The door to registries and OCI image layout folders: one interface, on oras-py for what it does well.
+
+>>> repository = open_repository(parse_destination("oci:dist"), "request-block", Access(), None)
+>>> repository.log_in()
+'anonymous'
+"""
+
+from __future__ import annotations
+
+from pluginyard.references import Destination
+from tasks.doors.registries.access import Access, Credentials
+from tasks.doors.registries.credentials import find_credentials
+from tasks.doors.registries.layout_folder import LayoutRepository
+from tasks.doors.registries.publishing import copy_artifact, move_latest, push_artifact, push_blobs
+from tasks.doors.registries.remote import RemoteRepository
+from tasks.doors.registries.repository import OpenContent, Repository
+
+__all__ = [
+    "Access",
+    "Credentials",
+    "OpenContent",
+    "Repository",
+    "copy_artifact",
+    "find_credentials",
+    "move_latest",
+    "open_repository",
+    "push_artifact",
+    "push_blobs",
+]
+
+
+def open_repository(destination: Destination, name: str, access: Access, credentials: Credentials | None) -> Repository:
+    """Open the repository of plugin `name` in `destination`; nothing is asked of it yet.
+
+    An empty `name` is the destination itself, as a reference from outside names it. Raises
+    ConfigurationError where the CA bundle of `access` is not there.
+    """
+    if destination.is_layout:
+        return LayoutRepository(destination, name, access)
+    path = destination.artifact(name).repository if name else destination.namespace
+    return RemoteRepository(destination.host, path, access, credentials)

@@ -1,0 +1,185 @@
+"""Translate what a registry answers, or how it fails to, into errors for the person who must act."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+
+import requests
+import urllib3.exceptions
+
+from pluginyard.errors import (
+    AuthenticationError,
+    PluginyardError,
+    RegistryError,
+    RegistryUnavailableError,
+    VersionTakenError,
+)
+from pluginyard.registry_quirks import ABSENT_CODES, IMAGE_CONFIG
+from pluginyard.retries import is_transient_status
+
+_LONGEST_QUOTE = 300
+_PLAIN_HTTP_SPOKEN = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer")
+_TYPE_REFUSED = re.compile(r"manifest class|media ?type|unsupported type", re.IGNORECASE)
+
+
+class RegistryBusyError(RegistryUnavailableError):
+    """The registry answers 429 or 5xx; `retry_after` is what its header says."""
+
+    def __init__(self, message: str, *, subject: str, remedy: str, retry_after: str = "") -> None:
+        super().__init__(message, subject=subject, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class AbsentError(RegistryError):
+    """The registry says that there is no such manifest or repository: an answer, where one may be missing."""
+
+
+class TagMovedError(RegistryError):
+    """The tag holds another digest than the one that was just stored under it."""
+
+
+def version_taken(subject: str, digest: str) -> VersionTakenError:
+    """Return the error for a version tag that holds another digest."""
+    return VersionTakenError(
+        f"the version is published already, as {digest}",
+        subject=subject,
+        remedy="publish a new version, or ask for overwriting",
+    )
+
+
+def codes_of(response: requests.Response) -> list[tuple[str, str]]:
+    """Return the (code, message) pairs of an error answer (distribution-spec v1.1, "Error codes")."""
+    try:
+        errors = json.loads(response.content).get("errors")
+    except (ValueError, AttributeError):
+        return []
+    entries: list[Any] = errors if isinstance(errors, list) else []
+    return [(str(entry.get("code", "")), str(entry.get("message", ""))) for entry in entries if isinstance(entry, dict)]
+
+
+def absence_of(response: requests.Response, subject: str, who: str) -> PluginyardError:
+    """Return AbsentError for a 404 of a registry that knows no such thing; another error for any other 404."""
+    if any(code in ABSENT_CODES for code, _ in codes_of(response)):
+        return AbsentError("there is no such manifest or repository", subject=subject)
+    return error_of(response, subject, who=who)
+
+
+def quote(response: requests.Response) -> str:
+    """Return the registry's own words, short and on one line."""
+    pairs = codes_of(response)
+    words = "; ".join(f"{code}: {text}" if text else code for code, text in pairs)
+    if not words and "html" not in response.headers.get("Content-Type", ""):
+        words = response.content[:_LONGEST_QUOTE].decode("utf-8", "replace")
+    for secret in _secrets_sent(response):
+        words = words.replace(secret, "***")
+    words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
+    return words[:_LONGEST_QUOTE]
+
+
+def error_of(response: requests.Response, subject: str, *, who: str = "") -> PluginyardError:
+    """Return the error that an answer outside the expected statuses stands for."""
+    status, words = response.status_code, quote(response)
+    said = f"the registry answers {status}" + (f" ({words})" if words else "")
+    if is_transient_status(status):
+        return RegistryBusyError(
+            said,
+            subject=subject,
+            remedy="try again later",
+            retry_after=response.headers.get("Retry-After", ""),
+        )
+    if status in {400, 403, 415} and _TYPE_REFUSED.search(words):
+        return RegistryError(
+            said, subject=subject, remedy=f"the registry refuses a media type: configure {IMAGE_CONFIG}"
+        )
+    if status in {401, 403}:
+        return denied(said, subject, who)
+    if "HTTP request to an HTTPS server" in words:
+        return RegistryError(said, subject=subject, remedy="the registry speaks HTTPS: leave --plain-http away")
+    if status == 404:
+        return RegistryError(said, subject=subject, remedy="check the host and the path, or create the repository")
+    return RegistryError(said, subject=subject, remedy="ask the registry's operator what it refuses")
+
+
+def denied(said: str, subject: str, who: str) -> AuthenticationError:
+    """Return the error for credentials that are refused, missing or not allowed to do this."""
+    remedy = (
+        "check user, password and rights" if who else "set REGISTRY_USERNAME and REGISTRY_PASSWORD, or run docker login"
+    )
+    return AuthenticationError(f"{said}, asked {who or 'anonymously'}", subject=subject, remedy=remedy)
+
+
+def failure_of(error: requests.RequestException, subject: str) -> PluginyardError:
+    """Return the error that a request without an answer stands for; URLs and proxies stay out of it."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return _tls_failure(error, subject)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return RegistryUnavailableError(
+            "no connection within the time limit", subject=subject, remedy="check host, port and network"
+        )
+    if isinstance(error, requests.exceptions.Timeout) or _cause(error, urllib3.exceptions.ReadTimeoutError):
+        return RegistryUnavailableError(
+            "the registry fell silent for longer than the time limit", subject=subject, remedy="try again later"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return RegistryUnavailableError(
+            "the HTTP proxy does not let us through", subject=subject, remedy="check HTTPS_PROXY and NO_PROXY"
+        )
+    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+        return RegistryUnavailableError(
+            f"cannot talk to the registry: {_reason(error)}",
+            subject=subject,
+            remedy="check host, port and network",
+        )
+    return RegistryError(
+        f"the registry cannot be asked: {type(error).__name__}", subject=subject, remedy="check the reference"
+    )
+
+
+def root_of(error: BaseException) -> BaseException:
+    """Return the innermost exception: unlike those around it, it does not quote the address asked."""
+    return _chain(error)[-1]
+
+
+def _secrets_sent(response: requests.Response) -> list[str]:
+    """Return what must not be quoted, should the other side echo it: the credentials it was sent."""
+    scheme, _, value = str(response.request.headers.get("Authorization") or "").partition(" ")
+    if scheme != "Basic":
+        return [value] if value else []
+    password = base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]
+    return [value, password] if password else [value]
+
+
+def _tls_failure(error: requests.RequestException, subject: str) -> RegistryError:
+    if any(mark in str(error) for mark in _PLAIN_HTTP_SPOKEN):
+        return RegistryError(
+            "the registry does not speak HTTPS", subject=subject, remedy="use --plain-http for this registry"
+        )
+    return RegistryError(
+        "the registry's TLS certificate is not trusted",
+        subject=subject,
+        remedy="name its certificate authority as CA bundle (PEM)",
+    )
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return the exceptions that requests and urllib3 wrapped around each other, the outermost first."""
+    seen = [error]
+    for current in seen:
+        links = [*current.args, getattr(current, "reason", None), current.__cause__, current.__context__]
+        seen += [link for link in links if isinstance(link, BaseException) and link not in seen]
+    return seen
+
+
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    return next((link for link in _chain(error)[1:] if isinstance(link, kind)), None)
+
+
+def _reason(error: BaseException) -> str:
+    if _cause(error, urllib3.exceptions.NameResolutionError):
+        return "the host name cannot be resolved"
+    system = _cause(error, ConnectionError)
+    words = getattr(system, "strerror", "") or ""
+    return words.lower() or "the connection broke off"

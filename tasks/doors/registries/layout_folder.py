@@ -1,0 +1,153 @@
+"""One artifact repository in an OCI image layout folder, with the same methods as one in a registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pluginyard.oci import REF_NAME, Descriptor, StoredManifest
+from pluginyard.references import Destination
+from tasks.doors.registries.access import Access
+from tasks.doors.registries.answers import version_taken
+from tasks.doors.registries.layout_store import LayoutStore
+from tasks.doors.registries.received import read_manifest, wrong_manifest
+from tasks.doors.registries.repository import OpenContent, PushedBlob
+from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
+
+REPOSITORY = "io.pluginyard.repository"
+"""Annotation of an index entry: whose tag it is. `a-b-1` may be tag `b-1` of `a`, or tag `1` of `a-b`."""
+Entry = dict[str, Any]
+
+
+class LayoutRepository:
+    """One plugin's artifacts in a folder; see `Repository` for what the methods promise."""
+
+    def __init__(self, destination: Destination, name: str, access: Access):
+        self.host = ""
+        self.name = name
+        self._destination = destination
+        self._store = LayoutStore(Path(destination.namespace), access.read_seconds)
+
+    def __str__(self) -> str:
+        return str(self._destination)
+
+    def log_in(self) -> str:
+        """Prove that the folder can be written; return `anonymous`."""
+        self._store.prepare()
+        return "anonymous"
+
+    def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
+        """Return the manifest, digest verified; None where the index has no such tag, the folder no such blob."""
+        entry = self._find_entry(tag_or_digest)
+        digest = tag_or_digest if ":" in tag_or_digest else str(entry["digest"]) if entry else ""
+        if not digest or (entry is None and not self._store.blob_path(digest).is_file()):
+            return None
+        subject = self._subject(tag_or_digest)
+        content = self._store.read_small_blob(digest)
+        manifest = read_manifest(content, str(entry.get("mediaType", "")) if entry else "", subject)
+        if manifest.digest != digest:
+            raise wrong_manifest(digest, subject)
+        return manifest
+
+    def list_tags(self) -> tuple[str, ...]:
+        """Return this repository's tags in the order of the index."""
+        tags = (self._tag_of(entry) for entry in self._store.read_index()["manifests"])
+        return tuple(tag for tag in tags if tag)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Tell whether the blob is there, as long as it should be."""
+        path = self._store.blob_path(descriptor.digest)
+        return path.is_file() and path.stat().st_size == descriptor.size
+
+    def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
+        """Bring the blob there as a stream; one folder shares all blobs, so there is nothing to mount."""
+        if self.has_blob(descriptor):
+            return "present"
+        self._store.prepare()
+        content = OutgoingBlob(open_content(), descriptor, str(self))
+        try:
+            with self._store.new_file(self._store.blob_path(descriptor.digest)) as file:
+                for piece in content:
+                    file.write(piece)
+        finally:
+            content.close()
+        return "uploaded"
+
+    def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
+        """Store the manifest by `tag`, or by digest; return the digest read back from the folder."""
+        self._store.prepare()
+        with self._store.new_file(self._store.blob_path(manifest.digest)) as file:
+            file.write(manifest.content)
+        self._store.change_index(self._entering(manifest, tag, replace))
+        stored = self.find_manifest(manifest.digest)
+        if stored is None:
+            raise wrong_manifest(manifest.digest, self._subject(manifest.digest))
+        return stored.digest
+
+    def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
+        """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
+        blob = IncomingBlob(target, descriptor, str(self))
+        try:
+            with self._store.blob_path(descriptor.digest).open("rb") as file:
+                for piece in iter(partial(file.read, PIECE), b""):
+                    blob.write(piece)
+            blob.verify()
+        except OSError as error:
+            blob.discard()
+            raise local_failure("cannot read the blob", str(self), error) from error
+        except BaseException:
+            blob.discard()
+            raise
+
+    def _entering(
+        self, manifest: StoredManifest, tag: str | None, replace: bool
+    ) -> Callable[[list[Entry]], list[Entry]]:
+        """Return the change that enters the manifest; it runs with the index to itself."""
+        entry: Entry = {
+            "mediaType": manifest.media_type,
+            "digest": manifest.digest,
+            "size": len(manifest.content),
+        }
+
+        def enter(entries: list[Entry]) -> list[Entry]:
+            if tag is None:
+                known = any(other["digest"] == manifest.digest for other in entries)
+                return entries if known else [*entries, entry]
+            ref_name = self._ref_name(tag)
+            taken = [other for other in entries if _annotations(other).get(REF_NAME) == ref_name]
+            if not replace and any(other["digest"] != manifest.digest for other in taken):
+                raise version_taken(self._subject(tag), str(taken[0]["digest"]))
+            bare = [e for e in entries if e["digest"] == manifest.digest and not _annotations(e)]
+            kept = [other for other in entries if other not in taken and other not in bare]
+            return [*kept, {**entry, "annotations": {REF_NAME: ref_name, REPOSITORY: self.name}}]
+
+        return enter
+
+    def _find_entry(self, tag_or_digest: str) -> Entry | None:
+        entries: list[Entry] = self._store.read_index()["manifests"]
+        if ":" in tag_or_digest:
+            return next((entry for entry in entries if entry["digest"] == tag_or_digest), None)
+        ref_name = self._ref_name(tag_or_digest)
+        return next((entry for entry in entries if _annotations(entry).get(REF_NAME) == ref_name), None)
+
+    def _tag_of(self, entry: Entry) -> str:
+        """Return the entry's tag if it is this repository's, else an empty string."""
+        ref_name = _annotations(entry).get(REF_NAME, "")
+        owner = _annotations(entry).get(REPOSITORY, self.name)
+        prefix = f"{self.name}-" if self.name else ""
+        return ref_name.removeprefix(prefix) if owner == self.name and ref_name.startswith(prefix) else ""
+
+    def _ref_name(self, tag: str) -> str:
+        return self._destination.artifact(self.name, tag).layout_tag
+
+    def _subject(self, tag_or_digest: str) -> str:
+        if ":" in tag_or_digest:
+            return f"{self}@{tag_or_digest}"
+        return str(self._destination.artifact(self.name, tag_or_digest))
+
+
+def _annotations(entry: Entry) -> dict[str, str]:
+    found = entry.get("annotations")
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,150 @@
+"""An OCI image layout folder on disk: whole files only, one writer of the index at a time.
+
+Source: OCI image-spec v1.1, `image-layout.md`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
+from pluginyard.oci import INDEX, canonical_json
+from tasks.doors.registries.received import MANIFEST_LIMIT, check_digest
+from tasks.doors.registries.streams import local_failure
+
+_MARKER = canonical_json({"imageLayoutVersion": "1.0.0"})
+_INGEST = "ingest"
+"""Folder of unfinished files; the name oras uses for its own."""
+_STALE_SECONDS = 24 * 3600
+_INDEX_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class LayoutStore:
+    """Read and write the files of one layout folder."""
+
+    folder: Path
+    lock_seconds: float
+
+    @property
+    def subject(self) -> str:
+        """Return the folder as messages name it."""
+        return f"oci:{self.folder}"
+
+    def blob_path(self, digest: str) -> Path:
+        """Return where the blob lies, or would lie."""
+        return self.folder / "blobs" / "sha256" / check_digest(digest, self.subject).removeprefix("sha256:")
+
+    def prepare(self) -> None:
+        """Make the folder a layout, unless it is one; raise RegistryError where it holds something else."""
+        with self._translated("cannot prepare the layout folder"):
+            marker = self.folder / "oci-layout"
+            if not marker.exists() and self.folder.exists() and self._holds_something_else():
+                raise RegistryError(
+                    "the folder is not empty and no OCI image layout",
+                    subject=self.subject,
+                    remedy="name a new or empty folder",
+                )
+            (self.folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+            (self.folder / _INGEST).mkdir(exist_ok=True)
+            if not marker.exists():
+                self._replace(marker, _MARKER)
+            self._sweep()
+
+    def read_index(self) -> dict[str, Any]:
+        """Return the index; an empty one where the folder has none."""
+        path = self.folder / "index.json"
+        with self._translated("cannot read the layout's index"):
+            if not path.exists():
+                return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+            content = path.read_bytes() if path.stat().st_size <= _INDEX_LIMIT else b""
+        try:
+            index = json.loads(content)
+            entries = [entry for entry in index["manifests"] if isinstance(entry["digest"], str)]
+        except (ValueError, TypeError, KeyError):
+            raise RegistryError(
+                "the layout's index.json is damaged", subject=self.subject, remedy="restore it, or take another folder"
+            ) from None
+        return {**index, "manifests": entries}
+
+    def read_small_blob(self, digest: str) -> bytes:
+        """Return a blob that must be a manifest; raise RegistryError where it is longer than one may be."""
+        path = self.blob_path(digest)
+        with self._translated(f"cannot read {digest}"):
+            if path.stat().st_size <= MANIFEST_LIMIT:
+                return path.read_bytes()
+        raise RegistryError(f"{digest} is no manifest: too long", subject=self.subject, remedy="check the digest")
+
+    def change_index(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        """Replace the entries of the index by what `change` makes of them, alone with them."""
+        with self._locked():
+            index = self.read_index()
+            changed = change(list(index["manifests"]))
+            if changed != index["manifests"] or not (self.folder / "index.json").exists():
+                with self._translated("cannot write the layout's index"):
+                    self._replace(self.folder / "index.json", canonical_json({**index, "manifests": changed}))
+
+    @contextmanager
+    def new_file(self, final: Path) -> Iterator[IO[bytes]]:
+        """Write a file that appears as `final` as a whole, or not at all."""
+        with (
+            self._translated("cannot write to the layout folder"),
+            tempfile.NamedTemporaryFile(dir=self.folder / _INGEST, delete=False) as file,
+        ):
+            path = Path(file.name)
+            try:
+                yield file.file
+                file.flush()
+                os.fsync(file.fileno())
+                path.chmod(0o644)
+                path.replace(final)
+            finally:
+                path.unlink(missing_ok=True)
+
+    def _replace(self, final: Path, content: bytes) -> None:
+        with self.new_file(final) as file:
+            file.write(content)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        deadline = time.monotonic() + self.lock_seconds
+        with self._translated("cannot lock the layout folder"), (self.folder / _INGEST / "lock").open("w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise RegistryUnavailableError(
+                            "another process holds the layout's lock", subject=self.subject, remedy="try again later"
+                        ) from None
+                    time.sleep(0.01)
+            yield
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except PluginyardError:
+            raise
+        except OSError as error:
+            raise local_failure(what, self.subject, error) from error
+
+    def _holds_something_else(self) -> bool:
+        return any(path.name not in {"blobs", _INGEST} for path in self.folder.iterdir())
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left unfinished."""
+        for path in (self.folder / _INGEST).iterdir():
+            with suppress(OSError):
+                if path.name != "lock" and path.stat().st_mtime < time.time() - _STALE_SECONDS:
+                    path.unlink()

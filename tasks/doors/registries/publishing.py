@@ -1,0 +1,141 @@
+"""Publish an artifact whole: blobs side by side, the manifest by digest, and only then its tags."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from pluginyard.errors import RegistryError, RegistryUnavailableError
+from pluginyard.latest import LATEST, LatestChoice, choose_latest, choose_newest_stable
+from pluginyard.oci import VERSION, Descriptor, StoredManifest
+from tasks.doors.registries.answers import TagMovedError, version_taken
+from tasks.doors.registries.received import annotations_of, blobs_of, children_of
+from tasks.doors.registries.repository import OpenContent, Repository
+
+_THREADS = 4
+_LATEST_TRIES = 5
+
+
+def push_artifact(
+    repository: Repository,
+    manifest: StoredManifest,
+    blobs: Mapping[str, OpenContent],
+    version_tag: str,
+    *,
+    overwrite: bool = False,
+    mount_from: str = "",
+) -> Literal["published", "already-there"]:
+    """Publish `manifest` with the `blobs` (by digest) under `version_tag`.
+
+    A version never moves: with the same digest it is already there, with another one VersionTakenError is
+    raised before anything is uploaded, unless `overwrite`. Whatever breaks off leaves no tag behind.
+    """
+    stored = repository.find_manifest(version_tag)
+    if stored is not None and stored.digest == manifest.digest:
+        return "already-there"
+    if stored is not None and not overwrite:
+        raise version_taken(f"{repository}:{version_tag}", stored.digest)
+    push_blobs(repository, blobs_of(manifest, str(repository)), blobs, mount_from=mount_from)
+    repository.push_manifest(manifest, None)
+    repository.push_manifest(manifest, version_tag, replace=overwrite)
+    return "published"
+
+
+def push_blobs(
+    repository: Repository,
+    descriptors: Sequence[Descriptor],
+    blobs: Mapping[str, OpenContent],
+    *,
+    mount_from: str = "",
+) -> None:
+    """Push the blobs side by side; the first failure stops those that have not begun, and is raised."""
+    for descriptor in descriptors:
+        if descriptor.digest not in blobs:
+            raise RegistryError(
+                f"the content of {descriptor.digest} is missing", subject=str(repository), remedy="pack it again"
+            )
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="push") as pool:
+        pushes = [
+            pool.submit(repository.push_blob, descriptor, blobs[descriptor.digest], mount_from=mount_from)
+            for descriptor in descriptors
+        ]
+        wait(pushes, return_when=FIRST_EXCEPTION)
+        pool.shutdown(wait=True, cancel_futures=True)
+    for push in pushes:
+        if not push.cancelled():
+            push.result()
+
+
+def move_latest(repository: Repository, manifest: StoredManifest, version: str) -> LatestChoice:
+    """Let `latest` stand for the very digest of `version`, if that is forward; return what was chosen and why.
+
+    Publishers may race: whoever moves looks again after, and hands on to a newer version that has come up.
+    """
+    choice = choose_latest(
+        version, existing_tags=repository.list_tags(), latest_version=_version_of(repository.find_manifest(LATEST))
+    )
+    if not choice.move:
+        return choice
+    target: StoredManifest | None = manifest
+    newest = version
+    for _ in range(_LATEST_TRIES):
+        if target is not None:
+            with suppress(TagMovedError):
+                repository.push_manifest(target, LATEST)
+        newest = str(choose_newest_stable([*repository.list_tags(), version]))
+        target = manifest if newest == version else repository.find_manifest(newest)
+        standing = repository.find_manifest(LATEST)
+        if target and standing and target.digest == standing.digest:
+            return choice if newest == version else LatestChoice(False, f"{newest} is newer")
+    raise RegistryUnavailableError(
+        f"{LATEST} does not come to rest: other clients keep moving it",
+        subject=str(repository),
+        remedy="publish again when they are done",
+    )
+
+
+def copy_artifact(
+    source: Repository, target: Repository, digest: str, *, tag: str = "", overwrite: bool = False
+) -> str:
+    """Copy a manifest or index with everything in it, byte for byte; return its digest.
+
+    Blobs are mounted within one registry, else streamed through a temporary file. An index is copied with
+    all its manifests. `tag` is set last, under the rule of `push_artifact`.
+    """
+    manifest = source.find_manifest(digest)
+    if manifest is None:
+        raise RegistryError(f"there is no {digest}", subject=str(source), remedy="check the digest")
+    stored = target.find_manifest(tag) if tag else None
+    if stored is not None and stored.digest != manifest.digest and not overwrite:
+        raise version_taken(f"{target}:{tag}", stored.digest)
+    for child in children_of(manifest, str(source)):
+        copy_artifact(source, target, child.digest)
+    for descriptor in blobs_of(manifest, str(source)):
+        _copy_blob(source, target, descriptor)
+    target.push_manifest(manifest, None)
+    return target.push_manifest(manifest, tag, replace=overwrite) if tag else manifest.digest
+
+
+def _copy_blob(source: Repository, target: Repository, descriptor: Descriptor) -> None:
+    if target.has_blob(descriptor):
+        return
+    mount_from = source.name if source.host and source.host == target.host else ""
+    with tempfile.TemporaryDirectory(prefix="pluginyard-copy-") as folder:
+        path = Path(folder) / "blob"
+
+        def open_content() -> BinaryIO:
+            if not path.exists():
+                with path.open("wb") as file:
+                    source.pull_blob(descriptor, file)
+            return path.open("rb")
+
+        target.push_blob(descriptor, open_content, mount_from=mount_from)
+
+
+def _version_of(manifest: StoredManifest | None) -> str:
+    """Return the version a manifest says it is: tags may have been cleaned away, `latest` stays."""
+    return annotations_of(manifest).get(VERSION, "") if manifest else ""

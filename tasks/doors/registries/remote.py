@@ -1,0 +1,113 @@
+"""One artifact repository in a registry."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+import requests
+
+from pluginyard.errors import RegistryError
+from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest
+from tasks.doors.registries import downloads, uploads
+from tasks.doors.registries.access import Access, Credentials
+from tasks.doors.registries.answers import AbsentError, TagMovedError, absence_of, version_taken
+from tasks.doors.registries.client import RegistryClient
+from tasks.doors.registries.received import read_manifest, wrong_manifest
+from tasks.doors.registries.repository import OpenContent, PushedBlob
+from tasks.doors.registries.transport import Call
+
+
+class RemoteRepository:
+    """One repository of one registry; see `Repository` for what the methods promise."""
+
+    def __init__(self, host: str, name: str, access: Access, credentials: Credentials | None):
+        self.host = host
+        self.name = name
+        self._client = RegistryClient(host, name, access, credentials)
+        self._transport = self._client.transport
+
+    def __str__(self) -> str:
+        return self._transport.subject
+
+    def log_in(self) -> str:
+        """Prove that pull and push are allowed; return where the credentials came from, or `anonymous`."""
+        uploads.prove_push(self._client)
+        return self._transport.authentication.used
+
+    def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
+        """Return the manifest, digest verified; None only where the registry says that there is none."""
+        call = Call(
+            "GET",
+            self._client.manifest_url(tag_or_digest),
+            self._client.pull,
+            {"Accept": ", ".join(MANIFEST_TYPES)},
+        )
+        response = self._transport.send(call, 200, 404)
+        subject = self._subject(tag_or_digest)
+        try:
+            return self._received(response, tag_or_digest, subject)
+        except AbsentError:
+            return None
+
+    def list_tags(self) -> tuple[str, ...]:
+        """Return the tags in the registry's order; empty where the repository does not exist yet."""
+        try:
+            return tuple(str(tag) for tag in self._client.get_tags(self._client.container))
+        except AbsentError:
+            return ()
+        except (ValueError, TypeError, AttributeError) as error:  # from oras-py, for JSON of another shape
+            raise RegistryError(
+                "the answer is no list of tags", subject=str(self), remedy="check that this is a registry"
+            ) from error
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Tell whether the blob is there."""
+        return uploads.has_blob(self._client, descriptor, self._client.pull)
+
+    def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
+        """Bring the blob there as a stream; `mount_from` names a repository of this host that has it."""
+        return uploads.push_blob(self._client, descriptor, open_content, mount_from)
+
+    def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
+        """Store the manifest by `tag`, or by digest; return the digest read back from the registry.
+
+        A registry has no compare-and-swap: without `replace` the tag is looked at right before and right
+        after, which leaves a race of different contents a window of milliseconds, and tells of it.
+        """
+        if tag and not replace:
+            self._check_free(tag, manifest)
+        url = self._client.manifest_url(tag or manifest.digest)
+        headers = {"Content-Type": manifest.media_type}
+        self._transport.send(Call("PUT", url, self._client.push, headers, manifest.content), 200, 201, 202)
+        stored = self.find_manifest(tag or manifest.digest)
+        if stored and tag and not replace and stored.digest != manifest.digest:
+            raise version_taken(self._subject(tag), stored.digest)
+        if stored is None or stored.digest != manifest.digest:
+            raise TagMovedError(
+                f"the registry took {manifest.digest} and returns {stored.digest if stored else 'nothing'}",
+                subject=self._subject(tag or manifest.digest),
+                remedy="another client moved the tag, or the registry rewrites manifests",
+            )
+        return stored.digest
+
+    def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
+        """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
+        downloads.pull_blob(self._client, descriptor, target)
+
+    def _check_free(self, tag: str, manifest: StoredManifest) -> None:
+        stored = self.find_manifest(tag)
+        if stored is not None and stored.digest != manifest.digest:
+            raise version_taken(self._subject(tag), stored.digest)
+
+    def _received(self, response: requests.Response, asked: str, subject: str) -> StoredManifest:
+        """Return the manifest of an answer; raise AbsentError for a 404, RegistryError for a wrong digest."""
+        if response.status_code == 404:
+            raise absence_of(response, subject, self._transport.authentication.who)
+        manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
+        said = asked if ":" in asked else response.headers.get("Docker-Content-Digest", "")
+        if said.startswith("sha256:") and said != manifest.digest:
+            raise wrong_manifest(said, subject)
+        return manifest
+
+    def _subject(self, tag_or_digest: str) -> str:
+        return f"{self}{'@' if ':' in tag_or_digest else ':'}{tag_or_digest}"

@@ -1,0 +1,110 @@
+"""Blobs as streams: whatever passes is counted and hashed, nothing is held."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pluginyard.errors import PluginyardError, RegistryError
+from pluginyard.oci import Descriptor
+
+PIECE = 256 * 1024
+
+
+class OutgoingBlob:
+    """Read a blob for a push, with the length that it has by its descriptor.
+
+    Content that is not what the descriptor says is an error here, before the registry completes the blob.
+    """
+
+    def __init__(self, content: BinaryIO, descriptor: Descriptor, subject: str):
+        self._content = content
+        self._descriptor = descriptor
+        self._subject = subject
+        self._hash = hashlib.sha256()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._descriptor.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read(PIECE):
+            yield piece
+
+    def read(self, size: int = PIECE) -> bytes:
+        """Return the next bytes, at most `size`; raise RegistryError as soon as they cannot be the blob."""
+        left = self._descriptor.size - self._count
+        try:
+            piece = self._content.read(size if 0 <= size <= left else left + 1)
+        except OSError as error:
+            raise local_failure("cannot read the blob", self._subject, error) from error
+        self._hash.update(piece)
+        self._count += len(piece)
+        whole = self._count == self._descriptor.size
+        if self._count > self._descriptor.size or (not piece and not whole) or (whole and not self._matches()):
+            raise RegistryError(
+                f"the content to push is not {self._descriptor.digest}",
+                subject=self._subject,
+                remedy="build it again: it changed after it was packed",
+            )
+        return piece
+
+    def close(self) -> None:
+        """Close the content."""
+        self._content.close()
+
+    def _matches(self) -> bool:
+        return "sha256:" + self._hash.hexdigest() == self._descriptor.digest
+
+
+class IncomingBlob:
+    """Write a blob that is pulled, and refuse it if it is not what its descriptor says."""
+
+    def __init__(self, target: BinaryIO, descriptor: Descriptor, subject: str):
+        self._target = target
+        self._start = target.tell() if target.seekable() else None
+        self._descriptor = descriptor
+        self._subject = subject
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether all bytes are there."""
+        return self.count == self._descriptor.size
+
+    def write(self, piece: bytes) -> None:
+        """Write the next bytes; raise RegistryError where they are more than the blob has."""
+        self.count += len(piece)
+        if self.count > self._descriptor.size:
+            raise self._wrong("longer than")
+        self._hash.update(piece)
+        try:
+            self._target.write(piece)
+        except OSError as error:
+            raise local_failure("cannot write the blob", self._subject, error) from error
+
+    def verify(self) -> None:
+        """Raise RegistryError where the whole is not what the digest says."""
+        if "sha256:" + self._hash.hexdigest() != self._descriptor.digest:
+            raise self._wrong("not")
+
+    def discard(self) -> None:
+        """Take back what was written, where the target can."""
+        if self._start is not None:
+            self._target.seek(self._start)
+            self._target.truncate()
+
+    def _wrong(self, how: str) -> RegistryError:
+        return RegistryError(
+            f"the content received is {how} {self._descriptor.digest}",
+            subject=self._subject,
+            remedy="the stored blob is corrupted: publish it again",
+        )
+
+
+def local_failure(what: str, subject: str, error: OSError) -> PluginyardError:
+    """Return the error for our own side of a transfer: a full disk, a file that went away."""
+    reason = error.strerror or type(error).__name__
+    return PluginyardError(f"{what}: {reason}", subject=subject, remedy="check the disk")

@@ -1,0 +1,89 @@
+"""Bring one blob into a registry: mount it, or upload it as a stream in one request."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+import requests
+from oras.utils import append_url_params
+
+from pluginyard.errors import PluginyardError
+from pluginyard.oci import Descriptor
+from tasks.doors.registries.authentication import scopes_of
+from tasks.doors.registries.client import RegistryClient
+from tasks.doors.registries.origins import resolve_location
+from tasks.doors.registries.repository import OpenContent, PushedBlob
+from tasks.doors.registries.streams import OutgoingBlob
+from tasks.doors.registries.transport import Call
+
+_log = logging.getLogger(__name__)
+_BINARY = {"Content-Type": "application/octet-stream"}
+
+
+def has_blob(client: RegistryClient, descriptor: Descriptor, scopes: frozenset[str]) -> bool:
+    """Tell whether the registry has the blob."""
+    call = Call("HEAD", client.blob_url(descriptor.digest), scopes)
+    return client.transport.send(call, 200, 404).status_code == 200
+
+
+def push_blob(client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, mount_from: str) -> PushedBlob:
+    """Bring the blob there. A try that fails is begun anew as a whole: an upload is not continued."""
+    return client.transport.attempts.run(lambda: _push_once(client, descriptor, open_content, mount_from))
+
+
+def prove_push(client: RegistryClient) -> None:
+    """Open an upload and cancel it: the one proof of the right to push that every registry understands."""
+    location = _location(client, client.transport.send(_begin(client), 202))
+    try:
+        client.transport.send_once(Call("DELETE", location, client.push), 200, 202, 204)
+    except PluginyardError as error:  # not every registry can cancel; it forgets the upload by itself
+        _log.debug("the upload opened by the login stays: %s", error.message)
+
+
+def _push_once(
+    client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, mount_from: str
+) -> PushedBlob:
+    head = Call("HEAD", client.blob_url(descriptor.digest), client.push)
+    if client.transport.send_once(head, 200, 404).status_code == 200:
+        return "present"
+    location = _mount(client, descriptor, mount_from) if mount_from else ""
+    if location is None:
+        return "mounted"
+    if not location:
+        location = _location(client, client.transport.send_once(_begin(client), 202))
+    _upload(client, descriptor, open_content, location)
+    return "uploaded"
+
+
+def _begin(client: RegistryClient) -> Call:
+    return Call("POST", client.uploads_url(), client.push, {"Content-Length": "0"})
+
+
+def _mount(client: RegistryClient, descriptor: Descriptor, source: str) -> str | None:
+    """Return None once mounted, the address of an upload where the registry opens one, else nothing.
+
+    Without the right to read the source nothing is lost: the blob is uploaded.
+    """
+    query = urlencode({"mount": descriptor.digest, "from": source})
+    scopes = client.push | scopes_of(source, "pull")
+    call = Call("POST", f"{client.uploads_url()}?{query}", scopes, {"Content-Length": "0"})
+    try:
+        response = client.transport.send_once(call, 201, 202)
+    except PluginyardError as error:
+        if error.transient:
+            raise
+        return ""
+    return None if response.status_code == 201 else _location(client, response)
+
+
+def _upload(client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, location: str) -> None:
+    def open_body() -> OutgoingBlob:
+        return OutgoingBlob(open_content(), descriptor, client.transport.subject)
+
+    url = append_url_params(location, {"digest": descriptor.digest})
+    client.transport.send_once(Call("PUT", url, client.push, _BINARY, open_body=open_body), 201, 204)
+
+
+def _location(client: RegistryClient, response: requests.Response) -> str:
+    return resolve_location(response.url, response.headers.get("Location", ""))
