@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pluginyard.probes import Probe, judge_answers, parse_probe
+from tasks.doors.gateways import Envoy, load_in_envoy
+from tests.machine.example_repository import BROKEN_PLUGINS, HIGRESS_PLUGINS, git, make_repository, release_tags
+from tests.machine.git_daemon import GitDaemon
+from tests.machine.host_toolchains import GO_PLUGINS, RUST_PLUGINS, CompiledPlugins, compile_go, find_go, miss
+
+GO_NAMES = sorted(each.name for each in (HIGRESS_PLUGINS / GO_PLUGINS).iterdir())
+RUST_NAMES = sorted(each.name for each in (HIGRESS_PLUGINS / RUST_PLUGINS).iterdir())
+HIGRESS_ONLY = {"sdk-headers"}
+SETTINGS = yaml.safe_load((HIGRESS_PLUGINS / "pluginyard.yaml").read_text(encoding="utf-8"))["plugins"]
+
+
+def probe_of(name: str) -> Probe:
+    return parse_probe(SETTINGS[name]["probe"], subject=f"plugins.{name}.probe")
+
+
+def loads(module: Path, name: str, envoy: Envoy, workdir: Path) -> None:
+    probe = probe_of(name)
+    result = load_in_envoy(envoy, module, probe, log=lambda _: None, workdir=workdir, name=name)
+    assert result.loaded, result.reason
+    assert probe.exchanges
+    assert judge_answers(probe, result.answers) == ()
+
+
+@pytest.mark.parametrize("name", GO_NAMES)
+def test_every_go_example_compiles_to_a_module(compiled_plugins: CompiledPlugins, name: str) -> None:
+    assert compiled_plugins.go(name).read_bytes().startswith(b"\0asm\x01\0\0\0")
+
+
+@pytest.mark.parametrize("name", [name for name in GO_NAMES if name not in HIGRESS_ONLY])
+def test_every_portable_go_example_answers_in_a_real_envoy_as_its_probe_expects(
+    compiled_plugins: CompiledPlugins, envoy: Envoy, tmp_path: Path, name: str
+) -> None:
+    loads(compiled_plugins.go(name), name, envoy, tmp_path)
+
+
+@pytest.mark.parametrize("name", RUST_NAMES)
+def test_every_rust_example_answers_in_a_real_envoy_as_its_probe_expects(
+    compiled_plugins: CompiledPlugins, envoy: Envoy, tmp_path: Path, name: str
+) -> None:
+    loads(compiled_plugins.rust(name), name, envoy, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("broken-no-main", "requires exactly one main package"),
+        ("broken-untidy", "cannot find module providing package github.com/tidwall/gjson"),
+    ],
+)
+def test_a_broken_source_is_refused_by_the_compiler(name: str, told: str, tmp_path: Path) -> None:
+    if not find_go():
+        miss("a Go toolchain")
+    done = compile_go(BROKEN_PLUGINS / GO_PLUGINS / name, tmp_path / "plugin.wasm")
+    assert done.returncode != 0
+    assert told in done.stderr
+
+
+def test_an_embedded_text_is_part_of_the_module(compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
+    embedded = compiled_plugins.go("prompt-embed")
+    copy = make_repository(tmp_path / "repository")
+    (copy / GO_PLUGINS / "prompt-embed/prompts/greet.md").write_text("Say good night.\n")
+    done = compile_go(copy / GO_PLUGINS / "prompt-embed", tmp_path / "other.wasm")
+    assert done.returncode == 0, done.stderr
+    assert b"Say good night." in (tmp_path / "other.wasm").read_bytes()
+    assert embedded.read_bytes() != (tmp_path / "other.wasm").read_bytes()
+
+
+def test_the_same_sources_give_the_same_commit_and_a_tag_for_each_plugin(
+    example_repository: Path, tmp_path: Path
+) -> None:
+    again = make_repository(tmp_path / "again")
+    assert git(again, "rev-parse", "HEAD") == git(example_repository, "rev-parse", "HEAD")
+    assert git(again, "status", "--porcelain") == ""
+    tags = git(again, "tag").splitlines()
+    assert tags == list(release_tags(again))
+    assert len(tags) == len(GO_NAMES) + len(RUST_NAMES)
+    assert "wasm-go-request-block-v1.0.0" in tags
+    assert "wasm-rust-header-guard-v0.1.0" in tags
+
+
+def test_a_repository_is_made_anew_and_any_other_folder_is_left_alone(tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "repository", BROKEN_PLUGINS)
+    (folder / "of-the-last-run").touch()
+    assert not (make_repository(folder, BROKEN_PLUGINS) / "of-the-last-run").exists()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "work").write_text("mine")
+    with pytest.raises(RuntimeError, match="choose another folder"):
+        make_repository(tmp_path / "own")
+    assert (tmp_path / "own" / "work").read_text() == "mine"
+
+
+def test_the_git_daemon_serves_the_repository(git_daemon: GitDaemon, example_repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", git_daemon.url(example_repository), "clone")
+    assert git(tmp_path / "clone", "rev-parse", "HEAD") == git(example_repository, "rev-parse", "HEAD")

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pluginyard.errors import GatewayError
+from pluginyard.probes import LOAD_ONLY, Exchange, Probe, ProbeResult, judge_answers, parse_probe
+from tasks.doors.gateways import Envoy, find_envoy, load_in_envoy
+from tests.machine.host_toolchains import CompiledPlugins
+
+BLOCK_HELLO = parse_probe(
+    {
+        "configuration": {"blocked": ["/hello.html"]},
+        "exchanges": [
+            {"path": "/hello.html", "expect": {"status": 403, "contains": "blocked"}},
+            {"path": "/hello.html?x=1", "expect": 403},
+            {"path": "/", "expect": 200},
+        ],
+    },
+    subject="test",
+)
+Load = Callable[..., ProbeResult]
+
+
+def envoys_of(folder: Path) -> list[int]:
+    """Return the processes whose working folder lies below `folder`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and Path(os.readlink(entry / "cwd")).is_relative_to(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def load(envoy: Envoy, tmp_path: Path) -> Load:
+    def load(module: Path, probe: Probe = LOAD_ONLY, **options: object) -> ProbeResult:
+        lines: list[str] = []
+        load.lines = lines  # type: ignore[attr-defined]
+        try:
+            return load_in_envoy(envoy, module, probe, workdir=tmp_path, **({"log": lines.append} | options))  # type: ignore[arg-type]
+        finally:
+            assert envoys_of(tmp_path) == []
+            assert list(tmp_path.glob("envoy-*")) == []
+
+    return load
+
+
+def test_a_real_envoy_answers_403_on_the_blocked_path_and_200_elsewhere(
+    load: Load, compiled_plugins: CompiledPlugins
+) -> None:
+    result = load(compiled_plugins.go("request-block"), BLOCK_HELLO)
+    assert result.loaded, result.reason
+    assert [answer.status for answer in result.answers] == [403, 403, 200]
+    assert result.answers[0].body == "blocked"
+    assert judge_answers(BLOCK_HELLO, result.answers) == ()
+    assert result.version.startswith("1.")
+    assert result.ready_seconds > 0
+
+
+def test_a_rust_plugin_answers_as_the_go_plugin_does(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    result = load(compiled_plugins.rust("header-guard"), BLOCK_HELLO)
+    assert judge_answers(BLOCK_HELLO, result.answers) == ()
+
+
+def test_a_probe_sees_the_request_that_reaches_the_service(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    exchange = Exchange("/p?q=1", 200, "POST", (("x-user", "me"),), "a body", '"x-mcp-server":"v2"')
+    probe = Probe('{"tools":[]}', (exchange,))
+    result = load(compiled_plugins.go("mcp-server-v2"), probe)
+    assert judge_answers(probe, result.answers) == ()
+    for expected in ('"method":"POST"', '"path":"/p?q=1"', '"x-user":"me"', '"body":"a body"'):
+        assert expected in result.answers[0].body
+
+
+def test_an_answer_that_is_not_expected_is_a_finding(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    probe = Probe(BLOCK_HELLO.configuration, (Exchange("/", 403),))
+    result = load(compiled_plugins.go("request-block"), probe)
+    assert result.loaded
+    assert judge_answers(probe, result.answers) == ("GET /: answered 200, expected 403",)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("broken-no-abi", "Missing or unknown Proxy-Wasm ABI version"),
+        ("broken-no-memory", "Wasm module is missing malloc function."),
+        ("broken-missing-import", "Failed to load Wasm module due to a missing import: env.proxy_nonexistent"),
+        ("broken-panic-at-start", "Function: _initialize failed"),
+        ("sdk-headers", "Missing or unknown Proxy-Wasm ABI version"),
+    ],
+)
+def test_a_module_that_envoy_refuses_is_told_with_its_reason(
+    load: Load, compiled_plugins: CompiledPlugins, name: str, reason: str
+) -> None:
+    result = load(compiled_plugins.go(name))
+    assert not result.loaded
+    assert reason in result.reason
+    assert result.answers == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Unable to create Wasm plugin"),
+        (b"not wasm at all", "Failed to load Wasm code"),
+        (b"\0asm\x01\0\0\0", "Missing or unknown Proxy-Wasm ABI version"),
+    ],
+    ids=["empty", "garbage", "header-only"],
+)
+def test_what_is_no_module_is_refused_as_envoy_does(load: Load, tmp_path: Path, content: bytes, reason: str) -> None:
+    module = tmp_path / "plugin.wasm"
+    module.write_bytes(content)
+    result = load(module)
+    assert not result.loaded
+    assert reason in result.reason
+
+
+def test_a_truncated_module_is_refused(load: Load, compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
+    module = tmp_path / "plugin.wasm"
+    module.write_bytes(compiled_plugins.go("request-block").read_bytes()[:100_000])
+    assert "Failed to load Wasm code" in load(module).reason
+
+
+def test_a_refused_configuration_is_told_in_the_plugins_words(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    result = load(compiled_plugins.go("request-block"), Probe('{"blokked": []}'))
+    assert not result.loaded
+    assert "Failed to configure base Wasm plugin" in result.reason
+    assert "the module said: request-block cannot use its configuration: `blocked` names no path" in result.reason
+
+
+def test_a_panic_is_told_with_its_message(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    assert "the module said: panic: cannot start" in load(compiled_plugins.go("broken-panic-at-start")).reason
+
+
+def test_a_panic_in_a_request_answers_503_on_every_path(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    probe = Probe("", (Exchange("/", 200), Exchange("/other", 200)))
+    result = load(compiled_plugins.go("broken-panic-in-request"), probe)
+    assert result.loaded
+    assert [answer.status for answer in result.answers] == [503, 503]
+    assert "cannot answer" in "".join(load.lines)  # type: ignore[attr-defined]
+
+
+def test_a_start_without_end_is_cut_off_at_the_time_limit(load: Load, compiled_plugins: CompiledPlugins) -> None:
+    module = compiled_plugins.go("broken-endless-start")
+    started = time.monotonic()
+    with pytest.raises(GatewayError) as caught:
+        load(module, seconds=4)
+    assert 4 <= time.monotonic() - started < 9
+    assert "was not ready within 4 s" in caught.value.message
+    assert caught.value.subject.endswith("broken-endless-start.wasm")
+    assert "endless loop" in caught.value.remedy
+
+
+def test_two_probes_at_once_do_not_meet(envoy: Envoy, compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
+    module = compiled_plugins.go("request-block")
+
+    def probe(path: str) -> ProbeResult:
+        wanted = Probe(f'{{"blocked":["{path}"]}}', (Exchange("/a", 0), Exchange("/b", 0)))
+        return load_in_envoy(envoy, module, wanted, log=lambda _: None, workdir=tmp_path)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(probe, ["/a", "/b"])
+    assert [answer.status for answer in first.answers] == [403, 200]
+    assert [answer.status for answer in second.answers] == [200, 403]
+
+
+def test_envoy_is_gone_when_the_caller_is_interrupted(
+    envoy: Envoy, compiled_plugins: CompiledPlugins, tmp_path: Path
+) -> None:
+    class Interruption(BaseException):
+        pass
+
+    def interrupt(*_: object) -> None:
+        assert envoys_of(tmp_path)
+        raise Interruption
+
+    module = compiled_plugins.go("broken-endless-start")
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    try:
+        with pytest.raises(Interruption):
+            load_in_envoy(envoy, module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert envoys_of(tmp_path) == []
+    assert list(tmp_path.glob("envoy-*")) == []
+
+
+def test_envoy_dies_with_a_killed_worker(envoy: Envoy, compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
+    module = compiled_plugins.go("broken-endless-start")
+    program = (
+        "import sys; from pathlib import Path; from pluginyard.probes import LOAD_ONLY\n"
+        "from tasks.doors.gateways import find_envoy, load_in_envoy\n"
+        "load_in_envoy(find_envoy(sys.argv[1]), Path(sys.argv[2]), LOAD_ONLY, log=print, workdir=Path(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", program, str(envoy.path), str(module), str(tmp_path)]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as worker:
+        wait_for(lambda: len(envoys_of(tmp_path)) > 0)
+        worker.kill()
+    wait_for(lambda: envoys_of(tmp_path) == [])
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_module_that_is_not_there_is_an_error_and_no_verdict(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(GatewayError, match="not a file"):
+        load(tmp_path / "absent.wasm")
+
+
+def executable(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_an_envoy_that_breaks_is_an_error_and_no_verdict(tmp_path: Path) -> None:
+    module = tmp_path / "plugin.wasm"
+    module.write_bytes(b"\0asm\x01\0\0\0")
+    broken = Envoy(executable(tmp_path / "envoy", "echo cannot load a library >&2; exit 127"), "0.0.0")
+    with pytest.raises(GatewayError) as caught:
+        load_in_envoy(broken, module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path)
+    assert "ended with code 127" in caught.value.message
+    assert "cannot load a library" in caught.value.message
+
+
+def test_a_log_without_end_is_kept_within_bounds(tmp_path: Path) -> None:
+    module = tmp_path / "plugin.wasm"
+    module.write_bytes(b"\0asm\x01\0\0\0")
+    told: list[str] = []
+    noisy = executable(tmp_path / "envoy", "echo first >&2; head -c 30000000 /dev/zero | tr '\\0' x >&2; exit 3")
+    with pytest.raises(GatewayError, match="ended with code 3"):
+        load_in_envoy(Envoy(noisy, "0.0.0"), module, LOAD_ONLY, log=told.append, workdir=tmp_path)
+    assert sum(map(len, told)) < 10_000
+
+
+def test_a_setting_that_names_no_envoy_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent", executable(tmp_path / "other", "echo version 3")):
+        with pytest.raises(GatewayError) as caught:
+            find_envoy(str(path))
+        assert caught.value.subject == str(path)
+        assert caught.value.remedy
+
+
+def test_the_setting_goes_before_the_path_and_the_path_before_the_wheel(
+    envoy: Envoy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "echo 'envoy  version: 0a1b2c/{}/Clean/RELEASE/BoringSSL'"
+    on_path = executable(tmp_path / "envoy", said.format("9.9.9"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert find_envoy() == Envoy(on_path, "9.9.9")
+    assert find_envoy(str(executable(tmp_path / "set", said.format("8.8.8")))) == Envoy(tmp_path / "set", "8.8.8")
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = find_envoy()
+    assert found is None or found.version == envoy.version
