@@ -218,6 +218,8 @@ def _base_archive(root: Path) -> Path:
     command = [debootstrap, "--variant=minbase", SUITE, str(tree), "http://deb.debian.org/debian"]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=600)
+        for leftover in (tree / "var/cache/apt/archives").glob("*.deb"):
+            leftover.unlink()
         subprocess.run(
             ["tar", "-C", str(tree), "--one-file-system", "-cf", str(part), "."], check=True, timeout=300
         )

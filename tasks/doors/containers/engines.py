@@ -1,0 +1,97 @@
+"""Find a container engine: the one that is named, else the one this machine usually has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pluginyard.errors import BuildError, EngineUnavailableError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+FIND_SECONDS = 5
+CALL_SECONDS = 120
+USUAL_SOCKET = "/var/run/docker.sock"
+_REMEDY = "start it, mend DOCKER_HOST, or set PLUGINYARD_ENGINE=host"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Hold a connection to an engine that answered."""
+
+    client: APIClient = field(repr=False)
+    address: str
+    version: str
+    cpus: int
+
+
+def find_engine(address: str = "") -> Engine | None:
+    """Return the engine at `address`, else at DOCKER_HOST, else at the usual socket; None where there is none.
+
+    Raises EngineUnavailableError where an engine is named and does not answer.
+    """
+    named = address or os.environ.get("DOCKER_HOST", "")
+    if not named and not _is_usable(usual := _usual_socket()):
+        return None
+    try:
+        return _connect(named or f"unix://{usual}")
+    except EngineUnavailableError:
+        if named:
+            raise
+        return None
+
+
+def _usual_socket() -> str:
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
+    return str(rootless) if rootless.exists() else USUAL_SOCKET
+
+
+def _is_usable(socket: str) -> bool:
+    return os.access(socket, os.R_OK | os.W_OK)
+
+
+def _connect(address: str) -> Engine:
+    import docker  # the SDK takes 0.2 s to import, and `pluginyard plan` never needs it
+
+    with engine_errors(address):
+        tls = docker.utils.kwargs_from_env().get("tls", False)
+        client = docker.APIClient(
+            base_url=address,
+            version="auto",
+            timeout=FIND_SECONDS,
+            tls=tls if address.startswith(("tcp:", "https:")) else False,
+            use_ssh_client=address.startswith("ssh:"),
+        )
+        facts = client.info()
+        client.timeout = CALL_SECONDS
+    return Engine(client, address, str(facts.get("ServerVersion", "")), int(facts.get("NCPU", 1)))
+
+
+@contextlib.contextmanager
+def engine_errors(subject: str) -> Iterator[None]:
+    """Translate what the SDK raises: no answer is worth another try, a refusal is not."""
+    import requests.exceptions
+    from docker import errors
+
+    try:
+        yield
+    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, OSError) as error:
+        raise EngineUnavailableError("the container engine does not answer", subject=subject, remedy=_REMEDY) from error
+    except errors.APIError as error:
+        raise _refusal(subject, error.explanation or str(error), error.status_code) from error
+    except errors.DockerException as error:
+        raise EngineUnavailableError(
+            f"the container engine cannot be reached: {error}", subject=subject, remedy=_REMEDY
+        ) from error
+
+
+def _refusal(subject: str, explanation: str, status: int | None) -> BuildError:
+    message = f"the container engine refused: {str(explanation).strip()[:600]}"
+    if status is not None and status >= 502:
+        return EngineUnavailableError(message, subject=subject, remedy=_REMEDY)
+    return BuildError(message, subject=subject, remedy="the engine's own log tells more")

@@ -1,0 +1,84 @@
+"""How the containers of a build are set up: what each may do, and what marks it as ours.
+
+Every flag was measured to let compilers pass, alone and together (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from pluginyard.recipes import MIB, Limits
+
+if TYPE_CHECKING:
+    from tasks.doors.containers.engines import Engine
+
+WORK = "/work"
+CACHE = f"{WORK}/cache"
+RUN_LABEL = "io.pluginyard.run"
+NOBODY = 65534
+CA_FILE = "/pluginyard-ca.pem"
+CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO")
+
+
+def container_config(
+    engine: Engine,
+    *,
+    image: str,
+    script: str,
+    environment: Mapping[str, str],
+    limits: Limits,
+    network: Literal["none", "default"] = "none",
+    mounts: Sequence[dict[str, Any]] = (),
+    run_id: str,
+) -> dict[str, Any]:
+    """Return the configuration of a container for one step, as the engine's API takes it."""
+    return {
+        "Image": image,
+        # No working folder: the engine would create it inside the volume, as root's.
+        "Entrypoint": ["sh", "-c"],
+        "Cmd": [script],
+        "Env": [f"{name}={value}" for name, value in environment.items()],
+        "User": f"{NOBODY}:{NOBODY}",
+        "Labels": {RUN_LABEL: run_id},
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "NetworkDisabled": network == "none",
+        "HostConfig": _host_config(engine, limits, network, list(mounts)),
+    }
+
+
+def _host_config(
+    engine: Engine, limits: Limits, network: Literal["none", "default"], mounts: list[dict[str, Any]]
+) -> dict[str, Any]:
+    alone = network == "none"
+    return {
+        "NetworkMode": network,
+        # The fetch step's authorities are put beside the volume, which a read-only root would refuse;
+        # its user can write nowhere there anyway.
+        "ReadonlyRootfs": alone,
+        "Tmpfs": {"/tmp": f"rw,nosuid,nodev,size={max(64 * MIB, limits.memory_bytes // 4)},mode=1777"},  # noqa: S108
+        "CapDrop": ["ALL"],
+        "SecurityOpt": ["no-new-privileges"],
+        "PidsLimit": limits.processes,
+        "Memory": limits.memory_bytes,
+        "MemorySwap": limits.memory_bytes,
+        # More processors than there are is an error.
+        "NanoCpus": int(min(limits.cpus, engine.cpus) * 1_000_000_000),
+        "Ulimits": [
+            {"Name": "nofile", "Soft": 4096, "Hard": 4096},
+            {"Name": "core", "Soft": 0, "Hard": 0},
+            {"Name": "fsize", "Soft": 4096 * MIB, "Hard": 4096 * MIB},
+        ],
+        "IpcMode": "none",
+        "Init": True,
+        # Output is read as it comes; on the engine's disk a hostile build could write without end.
+        "LogConfig": {"Type": "none", "Config": {}},
+        "Mounts": mounts,
+    }
+
+
+def volume_mount(name: str, target: str, labels: Mapping[str, str], *, copy: bool = True) -> dict[str, Any]:
+    """Return a mount of the volume `name`, made on first use; with `copy`, of what the image holds at `target`."""
+    options = {"Labels": dict(labels), "NoCopy": not copy}
+    return {"Type": "volume", "Source": name, "Target": target, "VolumeOptions": options}

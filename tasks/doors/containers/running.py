@@ -1,0 +1,97 @@
+"""Run a created container to its end: its output as it comes, a time limit of our own."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pluginyard.buildlogs import BuildLog
+from tasks.doors.containers.engines import Engine
+
+# After the container was killed: how long its output may take to end before the connection is cut.
+GRACE_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Say how a container ended."""
+
+    exit_code: int
+    oom: bool
+    expired: bool
+    last_lines: tuple[str, ...]
+
+
+@dataclass
+class _Watch:
+    """Kill a container that takes too long; cut the connection if even that does not end its output."""
+
+    engine: Engine
+    container: str
+    seconds: float
+    stream: Any
+    expired: bool = False
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        if self._ended.wait(self.seconds):
+            return
+        self.expired = True
+        with contextlib.suppress(Exception):  # an engine that is gone cannot kill
+            self.engine.client.kill(self.container)
+        if not self._ended.wait(GRACE_SECONDS):
+            with contextlib.suppress(Exception):
+                self.stream.close()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch while the block runs."""
+        thread = threading.Thread(target=self.run, name=f"watch {self.container}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+
+
+def run_step(engine: Engine, container: str, seconds: float, log: Callable[[str], None]) -> Ended:
+    """Start `container`, hand its output to `log` in blocks, and return how it ended."""
+    client = engine.client
+    # Attached before it starts, or the first lines would be lost.
+    stream = client.attach(container, stdout=True, stderr=True, stream=True)
+    lines = BuildLog(log, time.monotonic)
+    watch = _Watch(engine, container, seconds, stream)
+    with watch.watching():
+        client.start(container)
+        for block in stream:
+            lines.feed(block)
+        lines.close()
+        if watch.expired:
+            return Ended(137, False, True, tuple(lines.last_lines))
+        exit_code = int(client.wait(container)["StatusCode"])
+    oom = exit_code != 0 and bool(client.inspect_container(container)["State"]["OOMKilled"])
+    return Ended(exit_code, oom, watch.expired, tuple(lines.last_lines))
+
+
+def run_once(engine: Engine, config: dict[str, Any], seconds: float) -> Ended:
+    """Run a container of `config` that needs nothing and leaves nothing, and return how it ended."""
+    name = f"pluginyard-{uuid.uuid4().hex}"
+    try:
+        engine.client.create_container_from_config(config, name)
+        return run_step(engine, name, seconds, lambda _: None)
+    finally:
+        remove_quietly(engine.client.remove_container, name, {"force": True, "v": True})
+
+
+def remove_quietly(remove: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
+    """Remove what may not be there; what cannot be removed now is left to `sweep`."""
+    import requests.exceptions
+    from docker import errors
+
+    with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
+        remove(name, **options)
