@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from pluginyard.wasm import Signature, parse_signature
 
@@ -75,7 +75,8 @@ MAIN = parse_signature("(ii)i")
 MALLOC = parse_signature("(i)i")
 
 
-def _table(*texts: str) -> dict[str, Signature]:
+@cache
+def _table(*texts: str) -> Mapping[str, Signature]:
     entries = (entry.partition("(") for text in texts for entry in text.split())
     return {name: parse_signature(f"({types}") for name, _, types in entries}
 
