@@ -14,6 +14,7 @@ import pytest
 from pluginyard.errors import GatewayError
 from pluginyard.probes import LOAD_ONLY, Exchange, Probe, ProbeResult, judge_answers, parse_probe
 from tasks.doors.gateways import Envoy, find_envoy, load_in_envoy
+from tasks.doors.gateways.envoy_log import BoundedLog
 from tests.machine.host_toolchains import CompiledPlugins
 
 BLOCK_HELLO = parse_probe(
@@ -238,14 +239,40 @@ def test_an_envoy_that_breaks_is_an_error_and_no_verdict(tmp_path: Path) -> None
     assert "cannot load a library" in caught.value.message
 
 
-def test_a_log_without_end_is_kept_within_bounds(tmp_path: Path) -> None:
+def test_what_an_envoy_started_by_a_script_leaves_is_ended_too(tmp_path: Path) -> None:
+    module = tmp_path / "plugin.wasm"
+    module.write_bytes(b"\0asm\x01\0\0\0")
+    script = executable(tmp_path / "envoy", "sleep 300 & wait")
+    with pytest.raises(GatewayError, match="was not ready within 1 s"):
+        load_in_envoy(Envoy(script, "0.0.0"), module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path, seconds=1)
+    assert envoys_of(tmp_path) == []
+
+
+def test_a_log_without_end_is_kept_within_bounds() -> None:
+    reading, writing = os.pipe()
+    log = BoundedLog(reading)
+    with os.fdopen(writing, "wb") as stream:
+        stream.write(b"first\n")
+        for _ in range(30):
+            stream.write(b"x" * 1_000_000)
+        stream.write(b"\nlast")
+    log.finish()
+    text = log.text()
+    assert text.startswith("first")
+    assert text.endswith("last")
+    assert "bytes left out" in text
+    assert len(text) < 300_000
+
+
+def test_the_run_is_told_only_the_end_of_a_long_log(tmp_path: Path) -> None:
     module = tmp_path / "plugin.wasm"
     module.write_bytes(b"\0asm\x01\0\0\0")
     told: list[str] = []
-    noisy = executable(tmp_path / "envoy", "echo first >&2; head -c 30000000 /dev/zero | tr '\\0' x >&2; exit 3")
+    noisy = executable(tmp_path / "envoy", "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3")
     with pytest.raises(GatewayError, match="ended with code 3"):
         load_in_envoy(Envoy(noisy, "0.0.0"), module, LOAD_ONLY, log=told.append, workdir=tmp_path)
     assert sum(map(len, told)) < 10_000
+    assert told[0].endswith("the end")
 
 
 def test_a_setting_that_names_no_envoy_is_refused(tmp_path: Path) -> None:

@@ -123,6 +123,16 @@ def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[Runnin
         "--disable-hot-restart", "--admin-address-path", str(address_file),
         "--log-level", "warning", "--component-log-level", "wasm:info,main:error",
     ]  # fmt: skip
+    process, log = _start(command, envoy, workdir)
+    try:
+        yield RunningEnvoy(process, log, address_file)
+    finally:
+        _end_group(process)
+        log.finish()
+
+
+def _start(command: list[str], envoy: Envoy, workdir: Path) -> tuple[subprocess.Popen[bytes], BoundedLog]:
+    reading, writing = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603
             command,
@@ -130,24 +140,23 @@ def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[Runnin
             env={"PATH": os.defpath},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=writing,
             start_new_session=True,
         )
     except OSError as error:
-        raise GatewayError(
-            f"cannot be started: {error.strerror}", subject=str(envoy.path), remedy=_INSTALL
-        ) from error
-    try:
-        with BoundedLog(process) as log:
-            yield RunningEnvoy(process, log, address_file)
+        os.close(reading)
+        reason = f"cannot be started: {error.strerror}"
+        raise GatewayError(reason, subject=str(envoy.path), remedy=_INSTALL) from error
     finally:
-        _end_group(process)
+        os.close(writing)
+    return process, BoundedLog(reading)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    # The leader is not reaped yet, so its id is still its own and the group's.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    # Only while the leader is not reaped is its id surely still the group's, and nobody else's.
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import threading
-from types import TracebackType
-from typing import IO
 
 _HEAD_BOUND = 64 * 1024
 _TAIL_BOUND = 192 * 1024
 
 
 class BoundedLog:
-    """Read the error stream of `process` in a thread; keep its first 64 KiB and its last 192 KiB."""
+    """Read the pipe `descriptor` in a thread until it ends; keep its first 64 KiB and its last 192 KiB."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None  # noqa: S101
-        self._stream: IO[bytes] = process.stderr
-        self._process = process
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._head = bytearray()
         self._tail = bytearray()
         self._left_out = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._read, name="envoy-log", daemon=True)
-
-    def __enter__(self) -> BoundedLog:
         self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # The stream ends with the process; it is killed here so that the reader cannot wait for ever.
-        self._process.kill()
-        self.finish()
-        self._stream.close()
 
     def finish(self, seconds: float = 5) -> None:
-        """Wait until all that an ended process wrote has been read."""
+        """Wait until all that the ended process wrote has been read."""
         self._thread.join(seconds)
 
     def text(self) -> str:
@@ -47,9 +32,13 @@ class BoundedLog:
             return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
 
     def _read(self) -> None:
-        while chunk := self._stream.read1(65536):  # type: ignore[attr-defined]
-            with self._lock:
-                self._keep(chunk)
+        # The thread closes what it reads: closing it elsewhere could hand its number to another file.
+        try:
+            while chunk := os.read(self._descriptor, 65536):
+                with self._lock:
+                    self._keep(chunk)
+        finally:
+            os.close(self._descriptor)
 
     def _keep(self, chunk: bytes) -> None:
         room = _HEAD_BOUND - len(self._head)
