@@ -1,0 +1,1 @@
+"""Order: one flow a file; the only place where tasks meet."""

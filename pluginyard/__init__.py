@@ -1,0 +1,1 @@
+"""Decide: frozen values and pure functions."""

@@ -62,10 +62,11 @@ def plan_build(
     settings = load_settings(tree, read)
     plugin = find_plugin(tree, release, settings, builders, read)
     builder = choose_builder(builders, plugin.builder)
+    how = build_settings(site, settings)
     recipe = plan_recipe(
         builder,
         plugin_folder=plugin.folder,
-        settings=build_settings(site, settings),
+        settings=how,
         buildrc=plugin.buildrc,
         has_prebuild=plugin.has_prebuild,
         needs_fetch=plugin.needs_fetch,
@@ -77,6 +78,7 @@ def plan_build(
         source=source,
         plugin=plugin,
         recipe=recipe,
+        build_settings=how,
         settings=settings,
         fingerprint=fingerprint_of(plugin, recipe.identity),
         destinations=choose_destinations(request, site, settings),

@@ -9,7 +9,7 @@ from typing import Any
 
 from pluginyard.configuration import RepositorySettings
 from pluginyard.oci import Descriptor, StoredManifest
-from pluginyard.recipes import Recipe
+from pluginyard.recipes import BuildSettings, Recipe
 from pluginyard.references import ArtifactReference, Destination
 from pluginyard.releases import Release
 
@@ -105,6 +105,7 @@ class PluginBuild:
     source: Source
     plugin: Plugin
     recipe: Recipe
+    build_settings: BuildSettings
     settings: RepositorySettings
     fingerprint: str
     destinations: tuple[Destination, ...]
@@ -149,6 +150,15 @@ class PackedArtifact:
     files: Mapping[str, str]
     holder: Destination | None = None
     """Where the artifact is published already; its blobs are copied from there."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Say what happened in one destination: the state, and what was decided about `latest`."""
+
+    destination: Destination
+    state: str
+    latest: str
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def render_markdown(plugin: PublishedPlugin) -> str:
         _table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
         "## Use it",
         f"```yaml\n{render_wasm_plugin(plugin)}```",
-        f"```sh\n{_pull_commands(plugin)}\n```",
+        "```sh\n" + "\n".join(pull_commands(plugin.reference, plugin.digest)) + "\n```",
         *(["## Notes", "\n".join(f"- {_cell(note)}" for note in plugin.notes)] if plugin.notes else []),
     ]
     return "\n\n".join(sections) + "\n"
@@ -50,20 +50,21 @@ def render_wasm_plugin(plugin: PublishedPlugin) -> str:
     return text
 
 
-def render_text(plugin: PublishedPlugin) -> str:
-    """Return the report for a terminal."""
+def render_text(published: Mapping[str, Any]) -> str:
+    """Return the report for a terminal, from what `publish --output json` prints."""
+    places = published["registries"]
     lines = [
-        f"{'published' if plugin.published else 'already published'}  {plugin.reference}",
-        f"digest     {plugin.digest}",
-        f"commit     {plugin.commit}",
-        f"builder    {plugin.builder}",
-        *(f"also in    {place['reference']}" for place in plugin.registries[1:]),
+        f"{'published' if published['published'] else 'already published'}  {published['reference']}",
+        f"digest     {published['digest']}",
+        f"commit     {published['commit']}",
+        f"builder    {published['builder']}",
+        *(f"also in    {place['reference']}" for place in places[1:]),
+        *(f"latest     {place['latest']}" for place in places[:1]),
+        render_verdict_text(published["verdict"]),
+        *([f"in Envoy   {published['probe']['summary']}"] if published["probe"] else []),
+        *(f"note       {note}" for note in published["notes"]),
         "",
-        render_verdict_text(plugin.verdict),
-        *(["", f"in a real Envoy: {plugin.probe['summary']}"] if plugin.probe else []),
-        *(f"note: {note}" for note in plugin.notes),
-        "",
-        *(f"  {line}" for line in _pull_commands(plugin).splitlines()),
+        *(f"  {line}" for line in pull_commands(published["reference"], published["digest"])),
     ]
     return "\n".join(lines)
 
@@ -115,12 +116,13 @@ def _layer_row(layer: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return layer["title"], layer["mediaType"], f"{layer['size']:,}", f"`{layer['digest']}`"
 
 
-def _pull_commands(plugin: PublishedPlugin) -> str:
-    place, digest = plugin.reference, plugin.digest
+def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
+    """Return the commands with which a stranger pulls and checks the artifact."""
+    place = reference.rpartition(":")[0]
     if place.startswith("oci:"):
-        folder = plugin.registries[0]["registry"].removeprefix("oci:")
-        return f"oras pull --oci-layout {folder}@{digest}\nskopeo inspect {place}"
-    return f"oras pull {place.rpartition(':')[0]}@{digest}\npluginyard verify {place}"
+        folder = place.removeprefix("oci:")
+        return f"oras pull --oci-layout {folder}@{digest}", f"skopeo inspect {reference}"
+    return f"oras pull {place}@{digest}", f"pluginyard verify {reference}"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:

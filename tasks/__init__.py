@@ -1,0 +1,1 @@
+"""Act: one module per outside thing; the doors within import no Prefect."""

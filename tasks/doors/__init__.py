@@ -1,0 +1,1 @@
+"""The doors to the outside: one SDK each, no Prefect."""

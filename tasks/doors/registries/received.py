@@ -29,6 +29,11 @@ def blobs_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
     return tuple({descriptor.digest: descriptor for descriptor in found}.values())
 
 
+def layers_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
+    """Return the layers of a manifest in their order; none for an index."""
+    return tuple(_descriptor(entry, subject) for entry in _fields(manifest.content, subject).get("layers") or [])
+
+
 def children_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
     """Return the manifests of an index; none for a manifest."""
     fields = _fields(manifest.content, subject)

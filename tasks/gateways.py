@@ -1,0 +1,57 @@
+"""A real gateway: run-in-envoy loads what was published and sends it the plugin's probe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from pluginyard.errors import GatewayError
+from pluginyard.plugins import PluginBuild
+from pluginyard.probes import Probe, ProbeResult, judge_answers, parse_probe
+from pluginyard.verdicts import Verdict
+from tasks.doors import gateways
+from tasks.policies import log
+
+SECONDS = 120
+
+
+@task(name="run-in-envoy", task_run_name="run-in-envoy {build.release.name}", cache_policy=NO_CACHE)
+def run_in_envoy(build: PluginBuild, verdict: Verdict, module: Path, configured: str) -> dict[str, Any]:
+    """Load the pulled module in a real Envoy and judge its answers; raise GatewayError where it falls short."""
+    if not verdict.loads("envoy"):
+        return {"summary": "not run: the module loads on Higress only, and this is upstream Envoy", "exchanges": []}
+    envoy = gateways.find_envoy(configured)
+    if envoy is None:
+        raise GatewayError(
+            "there is no Envoy on this machine",
+            subject=str(build.release),
+            remedy="set PLUGINYARD_ENVOY, or pip install 'pluginyard[envoy]'",
+        )
+    subject = f"pluginyard.yaml, plugins.{build.release.name}.probe"
+    asked = build.settings.plugin(build.release.name).probe
+    probe = parse_probe(asked, subject) if asked else Probe()
+    result = gateways.load_in_envoy(envoy, module, probe, seconds=SECONDS, log=log, workdir=module.parent)
+    faults = judge_answers(probe, result.answers)
+    if not result.loaded or faults:
+        raise GatewayError(
+            "; ".join(faults) if result.loaded else f"Envoy refuses it: {result.reason}",
+            subject=f"{build.release} in Envoy {envoy.version}",
+            remedy="mend the plugin, or the probe in pluginyard.yaml",
+        )
+    log(f"Envoy {envoy.version} loads it and answers as expected")
+    return _summary(probe, result)
+
+
+def _summary(probe: Probe, result: ProbeResult) -> dict[str, Any]:
+    answered = [
+        {"request": str(exchange), "answer": str(answer.status), "fault": ""}
+        for exchange, answer in zip(probe.exchanges, result.answers, strict=True)
+    ]
+    said = f"and gives {len(answered)} answers as expected" if answered else "(no probe is configured)"
+    return {
+        "summary": f"Envoy {result.version} loads it {said}, ready in {result.ready_seconds:.1f} s",
+        "exchanges": answered,
+    }

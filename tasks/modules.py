@@ -1,0 +1,113 @@
+"""From source to artifact: build-module, pack-artifact."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+
+from pluginyard.errors import BuildError, EngineUnavailableError
+from pluginyard.judge import judge_artifact
+from pluginyard.manifests import CONFIG_CONTENT, choose_annotations, render_manifest
+from pluginyard.oci import TITLE, Descriptor, digest_of
+from pluginyard.packing import ARCHIVE_NAME, pack_module
+from pluginyard.plugins import PackedArtifact, PluginBuild
+from pluginyard.recipes import BuiltModule
+from pluginyard.registry_quirks import choose_config_media_type, choose_registry_annotations
+from tasks.doors import containers, sources, toolchains
+from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
+from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+
+
+def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Key a build by its fingerprint: the same inputs are not compiled twice on this machine."""
+    return "module-" + str(parameters["build"].fingerprint).removeprefix("sha256:")
+
+
+@task(
+    name="build-module",
+    task_run_name="build-module {build.release.name} with {build.builder}",
+    cache_key_fn=_module_key,
+    persist_result=True,
+    retries=2,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=is_transient,
+    timeout_seconds=7200,  # a second line: the limits of the recipe end each step before
+)
+def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
+    """Compile the module in a container, or by this machine's toolchain where no engine is."""
+    context = workspace.folder / "context.tar"
+    sources.write_context(build.source, build.plugin.context, context)
+    target = ModuleStore(workspace.cache).path(build.fingerprint)
+    if build.recipe.kind == "host":
+        return _build_on_host(build, context, target, workspace)
+    engine = containers.find_engine(engine_address)
+    if engine is None:
+        raise EngineUnavailableError(
+            "the container engine is gone", subject=engine_address or "container engine", remedy="start it again"
+        )
+    containers.sweep(engine, partial(is_alive, workspace.cache))
+    image = containers.ensure_builder_image(engine, build.recipe.builder, build.build_settings, log)
+    return containers.build_in_container(engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log)
+
+
+@task(name="pack-artifact", task_run_name="pack-artifact {build.release.name}", cache_policy=NO_CACHE)
+def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace) -> PackedArtifact:
+    """Pack the layers reproducibly and judge the whole, so that nothing unloadable is ever pushed."""
+    folder = workspace.folder / "layers"
+    folder.mkdir(exist_ok=True)
+    layers = [*_document_layers(build, folder), _archive_layer(module, folder)]
+    (folder / "config.json").write_bytes(CONFIG_CONTENT)
+    hosts = [place.host for place in build.destinations]
+    config_type = build.settings.config_media_type or choose_config_media_type(hosts)
+    annotations = choose_annotations(build, build.settings.source_url) | choose_registry_annotations(hosts)
+    manifest = render_manifest([layer for layer, _ in layers], annotations, config_type)
+    files = {layer.digest: str(path) for layer, path in layers} | {
+        digest_of(CONFIG_CONTENT): str(folder / "config.json")
+    }
+    artifact = PackedArtifact(manifest, tuple(layer for layer, _ in layers), files)
+    verdict = judge_artifact(
+        manifest=manifest,
+        open_blob=lambda blob: Path(files[blob.digest]).open("rb"),  # noqa: SIM115  # the judge closes it
+        version=build.release.version,
+        declared_version=build.plugin.declared_version,
+    )
+    verdict.require(build.settings.gateways, subject=str(build.release))
+    log(f"packed: {manifest.digest}; {verdict.summary}")
+    return artifact
+
+
+def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor, Path]]:
+    layers = []
+    with sources.BlobReader(build.source) as blobs:
+        for document in build.plugin.documents:
+            content, path = blobs.read(document.file), folder / document.title
+            path.write_bytes(content)
+            layer = Descriptor(document.media_type, digest_of(content), len(content), {TITLE: document.title})
+            layers.append((layer, path))
+    return layers
+
+
+def _archive_layer(module: BuiltModule, folder: Path) -> tuple[Descriptor, Path]:
+    path = folder / ARCHIVE_NAME
+    with Path(module.path).open("rb") as content, path.open("wb") as target:
+        return pack_module(content, module.size, target), path
+
+
+def _build_on_host(build: PluginBuild, context: Path, target: Path, workspace: Workspace) -> BuiltModule:
+    toolchain = toolchains.find_toolchain(build.recipe.builder)
+    if toolchain is None:
+        raise BuildError(
+            f"no container engine answers, and there is no {build.recipe.toolchain} on this machine",
+            subject=str(build.release),
+            remedy="start Docker, or name its address in DOCKER_HOST",
+        )
+    log(f"no container engine: building with {build.recipe.toolchain} of this machine, without isolation")
+    return toolchains.build_on_host(
+        toolchain, build.recipe, context, target, log=log, workdir=workspace.folder / "build"
+    )

@@ -1,0 +1,234 @@
+"""To the registries and back: log-in, push-artifact, verify-artifact; and what is published already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from prefect import task
+from prefect.blocks.core import Block
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field, SecretStr
+
+from pluginyard import oci
+from pluginyard.errors import ConfigurationError, VerificationError, VersionTakenError
+from pluginyard.oci import StoredManifest
+from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
+from pluginyard.references import Destination
+from pluginyard.site import Site
+from pluginyard.verdicts import Verdict
+from tasks.doors import registries
+from tasks.doors.registries import Access, Credentials, Repository
+from tasks.doors.registries.answers import version_taken
+from tasks.doors.registries.judging import extract_module, pull_artifact
+from tasks.doors.registries.received import annotations_of, layers_of
+from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+
+RETRIES = 3
+
+
+class RegistryCredentials(Block):
+    """User and password of a registry, kept encrypted by the Prefect server."""
+
+    _block_type_name = "Registry credentials"
+    _block_type_slug = "pluginyard-registry-credentials"
+
+    username: str = Field(description="User name, or the name of a robot account")
+    password: SecretStr = Field(description="Password or access token")
+    host: str = Field("", description="Registry this is for, with its port; empty: every registry")
+
+
+def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrite: bool) -> PackedArtifact | None:
+    """Return the artifact if a destination holds this very build already; None where it must be built.
+
+    The fingerprint is an annotation of what is published, so the registry answers for every machine.
+    Raises VersionTakenError, before anything is built, where the version holds other content.
+    """
+    found: dict[Destination, StoredManifest] = {}
+    for reference in build.references:
+        place = reference.destination
+        stored = _open(place, build.release.name, site, plain_http).find_manifest(build.release.version)
+        if stored is None:
+            continue
+        if annotations_of(stored).get(oci.FINGERPRINT) == build.fingerprint:
+            found[place] = stored
+        elif not overwrite:
+            raise VersionTakenError(
+                f"the version is published with other content ({stored.digest})",
+                subject=str(reference),
+                remedy="release a new version; --overwrite moves the tag, and gateways that hold it notice late",
+            )
+    if not found:
+        return None
+    holder, manifest = next(iter(found.items()))
+    layers = layers_of(manifest, str(holder))
+    log(f"already published in {holder}: {manifest.digest}")
+    return PackedArtifact(manifest, layers, {}, holder)
+
+
+@task(
+    name="log-in",
+    task_run_name="log-in {build.release.name}",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=is_transient,
+    timeout_seconds=600,
+)
+def log_in(build: PluginBuild, site: Site, *, plain_http: bool) -> dict[str, str]:
+    """Prove for every destination that we may push, before anything is; return where credentials came from."""
+    origins = {str(place): _open(place, build.release.name, site, plain_http).log_in() for place in build.destinations}
+    for place, origin in origins.items():
+        log(f"logged in to {place}: {origin}")
+    return origins
+
+
+@task(
+    name="push-artifact",
+    task_run_name="push-artifact {build.release.name} {build.release.version}",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=is_transient,
+    timeout_seconds=3600,
+)
+def push_artifact(
+    build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool, overwrite: bool
+) -> tuple[Publication, ...]:
+    """Publish the artifact in every destination, then let `latest` follow; safe to repeat after any failure."""
+    repositories = {place: _open(place, build.release.name, site, plain_http) for place in build.destinations}
+    if not overwrite:
+        _refuse_taken(build, artifact, repositories)
+    holder = repositories[artifact.holder] if artifact.holder else None
+    states = {
+        place: _publish(build, artifact, repository, holder, place, overwrite=overwrite)
+        for place, repository in repositories.items()
+    }
+    publications = []
+    for place, repository in repositories.items():
+        latest = _follow(build, artifact, repository)
+        log(f"{states[place]}: {place.reference_to(build.release.name, build.release.version)}; latest: {latest}")
+        publications.append(Publication(place, states[place], latest))
+    return tuple(publications)
+
+
+@task(
+    name="verify-artifact",
+    task_run_name="verify-artifact {build.release.name} {build.release.version}",
+    cache_policy=NO_CACHE,
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=is_transient,
+    timeout_seconds=3600,
+)
+def verify_artifact(
+    build: PluginBuild, artifact: PackedArtifact, site: Site, folder: Path, *, plain_http: bool
+) -> Verdict:
+    """Pull by digest from every destination, compare every byte, and judge what was pulled."""
+    verdicts = []
+    for number, place in enumerate(build.destinations):
+        repository = _open(place, build.release.name, site, plain_http)
+        pulled = pull_artifact(
+            repository,
+            artifact.manifest.digest,
+            folder / str(number),
+            version=build.release.version,
+            declared_version=build.plugin.declared_version,
+        )
+        _compare(build, artifact, repository, place, pulled.manifest)
+        pulled.verdict.require(build.settings.gateways, subject=str(place))
+        verdicts.append(pulled.verdict)
+        log(f"pulled from {place}: {artifact.manifest.digest}; {pulled.verdict.summary}")
+    return verdicts[0]
+
+
+def module_of(artifact: PackedArtifact, folder: Path) -> Path:
+    """Return the module as it was pulled from the first destination."""
+    archive = folder / "0" / artifact.layers[-1].digest.replace(":", "-")
+    return extract_module(archive, folder / "plugin.wasm")
+
+
+def find_credentials(host: str, site: Site) -> Credentials | None:
+    """Find credentials in the site's Prefect block, the environment, or the container engine's own store."""
+    if site.credentials_block:
+        block = _load_block(site.credentials_block)
+        if block.host in ("", host):
+            origin = f"Prefect block {site.credentials_block}"
+            return Credentials(block.username, block.password.get_secret_value(), origin)
+    return registries.find_credentials(host, os.environ)
+
+
+def _load_block(name: str) -> RegistryCredentials:
+    try:
+        loaded = RegistryCredentials.load(name)
+    except ValueError as error:
+        raise ConfigurationError(
+            "there is no such registry-credentials block", subject=name, remedy="make it in the UI under Blocks"
+        ) from error
+    assert isinstance(loaded, RegistryCredentials)  # noqa: S101  # load() is asynchronous only within a loop
+    return loaded
+
+
+def _open(place: Destination, name: str, site: Site, plain_http: bool) -> Repository:
+    access = Access(plain_http=plain_http or site.plain_http, ca_bundle=site.ca_bundle)
+    credentials = None if place.is_layout else find_credentials(place.host, site)
+    return registries.open_repository(place, name, access, credentials)
+
+
+def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, Repository]) -> None:
+    """Look at every destination before the first is written to, so that none is left half published."""
+    for place, repository in places.items():
+        stored = repository.find_manifest(build.release.version)
+        if stored is not None and stored.digest != artifact.manifest.digest:
+            raise version_taken(str(place.artifact(build.release.name, build.release.version)), stored.digest)
+
+
+def _publish(
+    build: PluginBuild,
+    artifact: PackedArtifact,
+    repository: Repository,
+    holder: Repository | None,
+    place: Destination,
+    *,
+    overwrite: bool,
+) -> str:
+    if holder is None:
+        blobs: dict[str, Callable[[], BinaryIO]] = {
+            digest: partial(Path(path).open, "rb") for digest, path in artifact.files.items()
+        }
+        return registries.push_artifact(
+            repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite
+        )
+    if place == artifact.holder:
+        return "already-there"
+    registries.copy_artifact(
+        holder, repository, artifact.manifest.digest, tag=build.release.version, overwrite=overwrite
+    )
+    return "published"
+
+
+def _follow(build: PluginBuild, artifact: PackedArtifact, repository: Repository) -> str:
+    if build.settings.latest == "never":
+        return "kept: the repository's settings say never"
+    choice = registries.move_latest(repository, artifact.manifest, build.release.version)
+    return f"{'moved' if choice.move else 'kept'}: {choice.reason}"
+
+
+def _compare(
+    build: PluginBuild, artifact: PackedArtifact, repository: Repository, place: Destination, pulled: StoredManifest
+) -> None:
+    tagged = repository.find_manifest(build.release.version)
+    for what, manifest in (("digest", pulled), ("version tag", tagged)):
+        if manifest is None or manifest.content != artifact.manifest.content:
+            raise VerificationError(
+                f"by its {what} the registry serves {manifest.digest if manifest else 'nothing'}, "
+                f"not {artifact.manifest.digest}",
+                subject=str(place),
+                remedy="look at who else writes there, then publish again",
+            )

@@ -1,0 +1,102 @@
+"""What Prefect keeps of a run: the progress bar, and post-report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+
+from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
+from pluginyard.reports import render_markdown
+from pluginyard.verdicts import Verdict
+from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+
+Step = TypeVar("Step")
+
+
+class Progress:
+    """Show on the run page how far the run is; wrap each step's result in a call."""
+
+    def __init__(self, steps: int, description: str) -> None:
+        self._share = 100 / steps
+        self._reached = 0.0
+        created = create_progress_artifact(0.0, description=description)
+        self._artifact: UUID | None = created if isinstance(created, UUID) else None
+
+    def __call__(self, result: Step, steps: int = 1) -> Step:
+        """Count `steps` as done and hand `result` on."""
+        self._reached = min(100.0, self._reached + steps * self._share)
+        if self._artifact:
+            update_progress_artifact(self._artifact, round(self._reached, 1))
+        return result
+
+
+@task(
+    name="post-report",
+    task_run_name="post-report {build.release.name} {build.release.version}",
+    cache_policy=NO_CACHE,
+    retries=3,
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=JITTER,
+    retry_condition_fn=is_transient,
+)
+def post_report(
+    build: PluginBuild,
+    artifact: PackedArtifact,
+    publications: tuple[Publication, ...],
+    verdict: Verdict,
+    probe: Mapping[str, Any] | None,
+) -> PublishedPlugin:
+    """Post the report of the release as an artifact of the run, and return it as a value."""
+    published = _published(build, artifact, publications, verdict, probe)
+    create_markdown_artifact(
+        render_markdown(published), key=report_key(build), description=f"{build.release}: {verdict.summary}"
+    )
+    log(f"{'published' if published.published else 'already published'}: {published.reference}@{published.digest}")
+    return published
+
+
+def report_key(build: PluginBuild) -> str:
+    """Return the key under which a plugin's reports follow each other; Prefect allows a-z, 0-9 and -."""
+    return f"published-{build.plugin.language}-{build.release.name.replace('_', '-')}"
+
+
+def _published(
+    build: PluginBuild,
+    artifact: PackedArtifact,
+    publications: tuple[Publication, ...],
+    verdict: Verdict,
+    probe: Mapping[str, Any] | None,
+) -> PublishedPlugin:
+    release = build.release
+    places = [
+        {
+            "registry": str(item.destination),
+            "reference": item.destination.reference_to(release.name, release.version),
+            "digest": artifact.manifest.digest,
+            "state": item.state,
+            "latest": item.latest,
+        }
+        for item in publications
+    ]
+    return PublishedPlugin(
+        name=release.name,
+        language=release.language,
+        version=release.version,
+        commit=build.source.commit,
+        commit_time=build.source.commit_time,
+        repository=build.source.repository,
+        fingerprint=build.fingerprint,
+        builder=build.builder,
+        digest=artifact.manifest.digest,
+        registries=tuple(places),
+        layers=tuple({"title": layer.title, **layer.to_json()} for layer in artifact.layers),
+        verdict=verdict.to_json(),
+        published=any(item.state == "published" for item in publications),
+        probe=probe,
+        notes=build.plugin.notes,
+    )
