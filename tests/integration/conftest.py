@@ -2,3 +2,12 @@ from __future__ import annotations
 
 from tests.machine.git_daemon import broken_repository, example_repository, git_daemon, served_folder  # noqa: F401
 from tests.machine.host_toolchains import compiled_plugins, envoy  # noqa: F401
+from tests.machine.artifacts import place  # noqa: F401
+from tests.machine.oci_clients import oras_program, skopeo_program  # noqa: F401
+from tests.machine.registries import (  # noqa: F401
+    basic_registry,
+    faulty_proxy,
+    open_registry,
+    tls_registry,
+    token_registry,
+)

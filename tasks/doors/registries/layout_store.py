@@ -48,7 +48,8 @@ class LayoutStore:
         """Make the folder a layout, unless it is one; raise RegistryError where it holds something else."""
         with self._translated("cannot prepare the layout folder"):
             marker = self.folder / "oci-layout"
-            if not marker.exists() and self.folder.exists() and self._holds_something_else():
+            foreign = self.folder.exists() and self._holds_something_else()
+            if foreign and not marker.exists():  # asked last: another writer may have made it a layout meanwhile
                 raise RegistryError(
                     "the folder is not empty and no OCI image layout",
                     subject=self.subject,
