@@ -2,7 +2,9 @@
 
 `builder.yaml` holds everything that differs between toolchains, so a new one needs no Python. Texts in
 braces are filled in later: `{work}` the build's root, `{folder}` the plugin's folder, `{version}` the
-toolchain's version, and the keys that `buildrc` allows.
+toolchain's version, and the keys that `buildrc` allows. Below the root lie `src` (the repository),
+`builder` (the folder's scripts), `fetched` (what the fetch step hands to the compile step), `cache` (of
+one step, or shared), `out`, `tmp` and `home`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ from tasks.doors.containers.hardening import (
     CA_FILE,
     CA_VARIABLES,
     CACHE,
+    FETCHED,
     RUN_LABEL,
+    SHARED_LABEL,
     WORK,
     container_config,
     volume_mount,
@@ -143,11 +145,13 @@ class Workplace:
         return environment
 
     def _mounts(self) -> list[dict[str, Any]]:
+        own = volume_mount(self._volume, WORK, {RUN_LABEL: self._run_id})
         if self._recipe.cache == "private":
-            return [volume_mount(self._volume, WORK, {RUN_LABEL: self._run_id})]
-        cache = f"pluginyard-cache-{self._recipe.builder.name}-{self._image.digest[-12:]}"
-        own = volume_mount(self._volume, WORK, {RUN_LABEL: self._run_id}, copy=False)
-        return [own, volume_mount(cache, CACHE, {"io.pluginyard.cache": self._recipe.builder.name})]
+            return [own]
+        builder = self._recipe.builder.name
+        shared = f"pluginyard-shared-{builder}-{self._image.digest[-12:]}"
+        marked = {SHARED_LABEL: builder}
+        return [own, volume_mount(f"{shared}-cache", CACHE, marked), volume_mount(f"{shared}-fetched", FETCHED, marked)]
 
     def _name(self, step: Literal["fetch", "compile"]) -> str:
         return f"{self._volume}-{step}"

@@ -17,7 +17,7 @@ from tasks.doors.containers.hardening import NOBODY
 
 BLOCK = 1024 * 1024
 # A build writes below these; the volume's top may be root's.
-FOLDERS = ("src", "out", "tmp", "home", "cache", "builder")
+FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")
 
 
 def pack_work(context: Path, scripts: Mapping[str, bytes]) -> IO[bytes]:
