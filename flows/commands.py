@@ -19,6 +19,7 @@ from pluginyard.plugins import PluginBuild
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.references import parse_reference
 from pluginyard.reports import render_text, render_verdict_text
+from pluginyard.semver import find_semver
 from pluginyard.verdicts import Verdict
 
 
@@ -85,7 +86,9 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
     credentials = None if place.is_layout else registries.find_credentials(place.host, os.environ)
     repository = registries.open_repository(place, "", access, credentials)
     with tempfile.TemporaryDirectory(prefix="pluginyard-") as folder:
-        pulled = pull_artifact(repository, reference.by_digest_or_tag, Path(folder), version=reference.tag)
+        # Only a version's own tag can disagree with what spec.yaml declares: not `latest`, not a layout's NAME-VERSION.
+        version = reference.tag if find_semver(reference.tag) else ""
+        pulled = pull_artifact(repository, reference.by_digest_or_tag, Path(folder), version=version)
     return {
         "reference": str(reference),
         "digest": pulled.manifest.digest,

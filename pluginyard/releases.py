@@ -18,7 +18,11 @@ from pluginyard.semver import parse_semver
 # A name holds no dot, a SemVer core holds two: so the tag splits in one place only, however many `-v1` it has.
 _NAME = r"[a-z0-9]+(?:[-_]+[a-z0-9]+)*"
 _TAG = re.compile(rf"wasm-(?P<language>[a-z0-9]+)-(?P<name>{_NAME})-v(?P<version>[0-9]+\.[0-9]+\.[0-9]+\S*)")
-_LOOSE_TAG = re.compile(r"wasm-([a-z0-9]+)-([^.]*?)-?v?((?:[0-9][0-9.]*)?)((?:-[0-9A-Za-z.-]+)?)")
+_LOOSE_TAGS = (
+    re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>.+)-v(?P<core>[0-9][0-9.]*)(?P<rest>-[0-9a-z.-]+)?"),
+    re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>.+?)-(?P<core>[0-9][0-9.]*)(?P<rest>-[0-9a-z.-]+)?"),
+    re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>[^.]+?)(?:-v)?(?P<core>)(?P<rest>)"),
+)
 TAG_FORM = "wasm-{language}-{name}-v{semver}, as in wasm-go-request-block-v1.0.0"
 
 
@@ -109,15 +113,15 @@ def version_of_commit(commit_time: int, commit: str) -> str:
 
 def nearest_tag(text: str) -> str:
     """Return the valid tag nearest to `text`, or an empty string where none is near."""
-    found = _LOOSE_TAG.fullmatch(re.sub(r"[^a-z0-9.-]+", "-", text.partition("+")[0].lower()))
+    plain = re.sub(r"[^a-z0-9._-]+", "-", text.partition("+")[0].lower())
+    found = next((match for form in _LOOSE_TAGS if (match := form.fullmatch(plain))), None)
     if not found:
         return ""
-    language, name, core, rest = found.groups()
-    name = re.sub(r"-+", "-", name).strip("-")
-    numbers = [str(int(part)) for part in core.split(".") if part] + ["0", "0", "0"]
-    version = ".".join(numbers[:3]) if core else "1.0.0"
-    candidate = f"wasm-{language}-{name}-v{version}{rest if core else ''}"
-    return candidate if _TAG.fullmatch(candidate) and _is_semver(version + (rest if core else "")) else ""
+    numbers = [str(int(part)) for part in found["core"].split(".") if part] or ["1"]
+    version = ".".join([*numbers, "0", "0"][:3]) + (found["rest"] or "")
+    name = re.sub(r"[^a-z0-9_]+", "-", found["name"]).strip("-_")
+    candidate = f"wasm-{found['language']}-{name}-v{version}"
+    return candidate if _TAG.fullmatch(candidate) and _is_semver(version) else ""
 
 
 def nearest_names(name: str, names: Iterable[str]) -> str:

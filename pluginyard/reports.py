@@ -121,7 +121,7 @@ def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
     place = reference.rpartition(":")[0]
     if place.startswith("oci:"):
         folder = place.removeprefix("oci:")
-        return f"oras pull --oci-layout {folder}@{digest}", f"skopeo inspect {reference}"
+        return f"oras pull --oci-layout {folder}@{digest}", f"skopeo inspect --raw {reference}"
     return f"oras pull {place}@{digest}", f"pluginyard verify {reference}"
 
 

@@ -45,7 +45,16 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
     sources.write_context(build.source, build.plugin.context, context)
     target = ModuleStore(workspace.cache).path(build.fingerprint)
     if build.recipe.kind == "host":
-        return _build_on_host(build, context, target, workspace)
+        module = _build_on_host(build, context, target, workspace)
+    else:
+        module = _build_in_container(build, context, target, workspace, engine_address)
+    log(f"built: {module.size:,} bytes by {module.toolchain}, {module.digest}")
+    return module
+
+
+def _build_in_container(
+    build: PluginBuild, context: Path, target: Path, workspace: Workspace, engine_address: str
+) -> BuiltModule:
     engine = containers.find_engine(engine_address)
     if engine is None:
         raise EngineUnavailableError(

@@ -40,6 +40,10 @@ def test_a_tag_splits_in_one_place_only(tag: str, name: str, version: str) -> No
     [
         ("wasm-go-foo-v1.0.0+build1", "wasm-go-foo-v1.0.0"),
         ("wasm-go-Foo-v1.0.0", "wasm-go-foo-v1.0.0"),
+        ("wasm-go-Request-block-v1.0.0+b", "wasm-go-request-block-v1.0.0"),
+        ("wasm-go-foo-v1-V2.0", "wasm-go-foo-v1-v2.0.0"),
+        ("wasm-go-foo.bar-v1.0.0-RC.1", "wasm-go-foo-bar-v1.0.0-rc.1"),
+        ("wasm-go-foo/bar-v1.0.0", "wasm-go-foo-bar-v1.0.0"),
         ("wasm-go-foo-v", "wasm-go-foo-v1.0.0"),
         ("wasm-go-foo", "wasm-go-foo-v1.0.0"),
         ("wasm-go-foo-v1.2", "wasm-go-foo-v1.2.0"),
