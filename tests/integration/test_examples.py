@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
-from pluginyard.probes import Probe, judge_answers, parse_probe
+from pluginyard.configuration import load_configuration
+from pluginyard.judge import judge_documents, judge_module
+from pluginyard.probes import LOAD_ONLY, Probe, judge_answers, parse_probe
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.example_repository import BROKEN_PLUGINS, HIGRESS_PLUGINS, git, make_repository, release_tags
 from tests.machine.git_daemon import GitDaemon
@@ -13,12 +14,22 @@ from tests.machine.host_toolchains import GO_PLUGINS, RUST_PLUGINS, CompiledPlug
 
 GO_NAMES = sorted(each.name for each in (HIGRESS_PLUGINS / GO_PLUGINS).iterdir())
 RUST_NAMES = sorted(each.name for each in (HIGRESS_PLUGINS / RUST_PLUGINS).iterdir())
-HIGRESS_ONLY = {"sdk-headers"}
-SETTINGS = yaml.safe_load((HIGRESS_PLUGINS / "pluginyard.yaml").read_text(encoding="utf-8"))["plugins"]
+HIGRESS_ONLY = ("sdk-headers",)
+SPECS = sorted(HIGRESS_PLUGINS.glob("plugins/*/extensions/*/spec.yaml"))
+SETTINGS = load_configuration((HIGRESS_PLUGINS / "pluginyard.yaml").read_text(encoding="utf-8"))
+# What a verdict from the bytes alone must say as the real Envoy does; a panic is only seen when it happens.
+LINKED = (
+    "request-block",
+    *HIGRESS_ONLY,
+    "broken-no-abi",
+    "broken-no-memory",
+    "broken-missing-import",
+    "broken-panic-in-request",
+)
 
 
 def probe_of(name: str) -> Probe:
-    return parse_probe(SETTINGS[name]["probe"], subject=f"plugins.{name}.probe")
+    return parse_probe(SETTINGS.plugin(name).probe, subject=f"plugins.{name}.probe")
 
 
 def loads(module: Path, name: str, envoy: Envoy, workdir: Path) -> None:
@@ -26,6 +37,8 @@ def loads(module: Path, name: str, envoy: Envoy, workdir: Path) -> None:
     result = load_in_envoy(envoy, module, probe, log=lambda _: None, workdir=workdir, name=name)
     assert result.loaded, result.reason
     assert probe.exchanges
+    with module.open("rb") as stream:
+        assert judge_module(stream).portability == "portable"
     assert judge_answers(probe, result.answers) == ()
 
 
@@ -41,11 +54,46 @@ def test_every_portable_go_example_answers_in_a_real_envoy_as_its_probe_expects(
     loads(compiled_plugins.go(name), name, envoy, tmp_path)
 
 
+@pytest.mark.parametrize("name", LINKED)
+def test_the_judge_says_of_a_module_what_the_real_envoy_says(
+    compiled_plugins: CompiledPlugins, envoy: Envoy, tmp_path: Path, name: str
+) -> None:
+    module = compiled_plugins.go(name)
+    with module.open("rb") as stream:
+        judged = {each.gateway: each for each in judge_module(stream).gateways}["envoy"]
+    probe = probe_of(name) if SETTINGS.plugin(name).probe else LOAD_ONLY
+    result = load_in_envoy(envoy, module, probe, log=lambda _: None, workdir=tmp_path, name=name)
+    assert judged.loads == result.loaded, (judged.reason, result.reason)
+    assert judged.reason in result.reason
+
+
 @pytest.mark.parametrize("name", RUST_NAMES)
 def test_every_rust_example_answers_in_a_real_envoy_as_its_probe_expects(
     compiled_plugins: CompiledPlugins, envoy: Envoy, tmp_path: Path, name: str
 ) -> None:
     loads(compiled_plugins.rust(name), name, envoy, tmp_path)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.parent.name)
+def test_the_spec_of_every_example_keeps_every_rule(spec: Path) -> None:
+    version = (spec.parent / "VERSION").read_text().strip()
+    assert judge_documents(spec.read_bytes(), version=version, declared_version=version) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("broken-spec", "expected ',' or ']'"), ("broken-spec-duplicate", "stands twice")]
+)
+def test_a_broken_spec_is_found_by_the_judge(name: str, told: str) -> None:
+    findings = judge_documents((BROKEN_PLUGINS / GO_PLUGINS / name / "spec.yaml").read_bytes())
+    assert any(told in each.message for each in findings)
+
+
+def test_every_example_has_the_files_the_image_specification_asks_for() -> None:
+    assert len(SPECS) == len(GO_NAMES) + len(RUST_NAMES)
+    for folder in (spec.parent for spec in SPECS):
+        assert (folder / "README.md").is_file(), folder
+    icon = HIGRESS_PLUGINS / GO_PLUGINS / "request-block/icon.png"
+    assert icon.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
 @pytest.mark.parametrize(

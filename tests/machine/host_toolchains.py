@@ -54,11 +54,9 @@ def compile_rust(folder: Path, output: Path) -> subprocess.CompletedProcess[str]
 
 
 def has_rust() -> bool:
-    """Tell whether cargo and its target for plugins are here; fetch the target where rustup can."""
-    if not shutil.which("cargo"):
+    """Tell whether cargo and its target for plugins are here; a user's toolchain is not added to."""
+    if not shutil.which("cargo") or not shutil.which("rustc"):
         return False
-    if shutil.which("rustup"):
-        subprocess.run(["rustup", "target", "add", RUST_TARGET], capture_output=True, check=False, timeout=300)
     libraries = ["rustc", "--print", "target-libdir", "--target", RUST_TARGET]
     found = subprocess.run(libraries, capture_output=True, text=True, check=False)
     return found.returncode == 0 and Path(found.stdout.strip()).is_dir()
