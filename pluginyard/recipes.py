@@ -232,9 +232,7 @@ def _buildrc_value(key: str, value: str, builder: Builder, subject: str) -> str:
         known = f"known keys: {', '.join(allowed)}" if allowed else f"the builder {builder.name} knows no key"
         raise SourceError(f"unknown key {key}", subject=subject, remedy=f"did you mean {near[0]}?" if near else known)
     if not re.fullmatch(allowed[key], value):
-        raise SourceError(
-            f"{key} holds {value!r}, which is not {allowed[key]}", subject=subject, remedy=f"mend {key}"
-        )
+        raise SourceError(f"{key} holds {value!r}, which is not {allowed[key]}", subject=subject, remedy=f"mend {key}")
     return value
 
 

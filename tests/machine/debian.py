@@ -36,9 +36,7 @@ def ensure_debian_package(binary: str, package: str) -> str:
     if found:
         return found
     if not can_install():
-        raise MissingPackageError(
-            f"{binary} is missing, and only root on Debian or Ubuntu can install {package}"
-        )
+        raise MissingPackageError(f"{binary} is missing, and only root on Debian or Ubuntu can install {package}")
     with _no_service_starts():
         for command in (["install", package], ["update"], ["install", package]):
             finished = _run_apt(command)
@@ -49,9 +47,7 @@ def ensure_debian_package(binary: str, package: str) -> str:
 
 def _run_apt(command: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(
-        [*APT, *command], env=environment, capture_output=True, text=True, check=False, timeout=900
-    )
+    return subprocess.run([*APT, *command], env=environment, capture_output=True, text=True, check=False, timeout=900)
 
 
 @contextlib.contextmanager

@@ -220,9 +220,7 @@ def _base_archive(root: Path) -> Path:
         subprocess.run(command, check=True, capture_output=True, timeout=600)
         for leftover in (tree / "var/cache/apt/archives").glob("*.deb"):
             leftover.unlink()
-        subprocess.run(
-            ["tar", "-C", str(tree), "--one-file-system", "-cf", str(part), "."], check=True, timeout=300
-        )
+        subprocess.run(["tar", "-C", str(tree), "--one-file-system", "-cf", str(part), "."], check=True, timeout=300)
         part.replace(archive)
     finally:
         _unmount_below(tree)

@@ -74,7 +74,9 @@ class Workplace:
     def __enter__(self) -> Workplace:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         interrupt: BaseException | None = None
         for remove, name, options in self._leftovers():
             try:
@@ -170,5 +172,3 @@ def _authorities(bundle: str) -> bytes:
         member.size, member.mode = len(content), 0o644
         archive.addfile(member, io.BytesIO(content))
     return packed.getvalue()
-
-

@@ -59,9 +59,7 @@ def _make(engine: Engine, builder: Builder, settings: BuildSettings, source: str
     made = source or _build(engine, builder, settings, log)
     declared = builder.definition.toolchain
     real = declared.version_in(_printed(engine, made, declared.version_command))
-    check_toolchain(
-        declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wanted
-    )
+    check_toolchain(declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wanted)
     repository, _, tag = wanted.rpartition(":")
     engine.client.tag(made, repository, tag)
     return made
@@ -92,7 +90,9 @@ def _ensure_pulled(engine: Engine, reference: str, log: Log) -> str:
     name, _, tag = reference.rpartition(":")
     plain = "@" in reference or "/" in tag or not name
     try:
-        for event in engine.client.pull(reference if plain else name, tag=None if plain else tag, stream=True, decode=True):
+        for event in engine.client.pull(
+            reference if plain else name, tag=None if plain else tag, stream=True, decode=True
+        ):
             _check_event(event, reference)
     except errors.NotFound as error:
         raise _unobtainable(reference, str(error.explanation)) from error
