@@ -40,7 +40,7 @@ def serve_git(folder: Path) -> Iterator[GitDaemon]:
                 yield GitDaemon(folder, port)
                 return
         finally:
-            # git starts git-daemon and that one a process a connection: they are one group.
+            # The daemon starts a process for each connection: they are one group.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -51,7 +51,9 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     address = ("--listen=127.0.0.1", f"--port={port}", "--reuseaddr")
     served = (f"--base-path={folder}", "--export-all", "--informative-errors", str(folder))
     quiet = subprocess.DEVNULL
-    command = ["git", "daemon", *address, *served]
+    # Not `git daemon`: killed with its child, git could no longer reap it.
+    found = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
+    command = [str(Path(found.stdout.strip()) / "git-daemon"), *address, *served]
     return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
