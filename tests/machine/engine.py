@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tests.machine import bridges
-from tests.machine.debian import MissingPackageError, can_install, ensure_debian_package
+from tests.machine.debian import MissingPackageError, ensure_debian_package
 
 SUITE = "trixie"
 BASE_IMAGE = f"pluginyard-base:{SUITE}"

@@ -30,7 +30,7 @@ from tasks.doors.containers.running import remove_quietly, run_step
 from tasks.doors.containers.streams import pack_work, unpack_module
 
 # Go's fs.FileMode, which the engine reports: any of these bits means it is no regular file.
-_MODE_TYPE = 0x8F280000
+_MODE_TYPE, _MODE_FOLDER = 0x8F280000, 0x80000000
 Log = Callable[[str], None]
 
 
@@ -81,7 +81,7 @@ class Workplace:
         for remove, name, options in self._leftovers():
             try:
                 remove_quietly(remove, name, options)
-            except BaseException as again:  # noqa: BLE001 - a second Ctrl-C must not leave the volume behind
+            except BaseException as again:  # a second Ctrl-C must not leave the volume behind
                 interrupt = again
         if interrupt is not None and kind is None:
             raise interrupt
@@ -104,7 +104,7 @@ class Workplace:
             mounts=self._mounts(),
             run_id=self._run_id,
         )
-        self._client.create_container_from_config(config, name)
+        self._client.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
 
     def put(self, step: StepName, path: str, archive: Any) -> None:
         """Unpack the tar `archive` into the container of `step` at `path`."""
@@ -131,7 +131,9 @@ class Workplace:
             blocks, facts = self._client.get_archive(self._name("compile"), self._recipe.output(WORK))
         except errors.NotFound as error:
             raise output_error(self._recipe, "is missing") from error
-        if facts["mode"] & _MODE_TYPE == 0 and facts["size"] > self._recipe.limits.module_bytes:
+        if facts["mode"] & _MODE_TYPE:
+            raise output_error(self._recipe, f"is {_kind(facts)}")
+        if facts["size"] > self._recipe.limits.module_bytes:
             raise output_error(self._recipe, f"is {facts['size']} bytes long")
         return unpack_module(iter(blocks), self._recipe, target)
 
@@ -157,6 +159,12 @@ class Workplace:
 
     def _name(self, step: Literal["fetch", "compile"]) -> str:
         return f"{self._volume}-{step}"
+
+
+def _kind(facts: dict[str, Any]) -> str:
+    if facts["mode"] & _MODE_FOLDER:
+        return "a folder"
+    return f"a link to {facts['linkTarget']}" if facts.get("linkTarget") else "no regular file"
 
 
 def _authorities(bundle: str) -> bytes:

@@ -57,9 +57,10 @@ def _is_usable(socket: str) -> bool:
 
 def _connect(address: str) -> Engine:
     import docker  # the SDK takes 0.2 s to import, and `pluginyard plan` never needs it
+    from docker.utils import kwargs_from_env
 
     with engine_errors(address):
-        tls = docker.utils.kwargs_from_env().get("tls", False)
+        tls = kwargs_from_env().get("tls", False)
         client = docker.APIClient(
             base_url=address,
             version="auto",

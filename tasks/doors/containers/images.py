@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluginyard.buildfailures import check_toolchain
 from pluginyard.builders import Builder
+from pluginyard.buildfailures import check_toolchain
 from pluginyard.errors import BuildError
 from pluginyard.oci import canonical_json, digest_of
 from pluginyard.recipes import BuildSettings, Limits
@@ -76,7 +76,7 @@ def _image_id(engine: Engine, reference: str) -> str:
     from docker import errors
 
     try:
-        return str(engine.client.inspect_image(reference)["Id"])
+        return str(engine.client.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
     except errors.ImageNotFound:
         return ""
 

@@ -82,7 +82,7 @@ def run_once(engine: Engine, config: dict[str, Any], seconds: float) -> Ended:
     """Run a container of `config` that needs nothing and leaves nothing, and return how it ended."""
     name = f"pluginyard-{uuid.uuid4().hex}"
     try:
-        engine.client.create_container_from_config(config, name)
+        engine.client.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
         return run_step(engine, name, seconds, lambda _: None)
     finally:
         remove_quietly(engine.client.remove_container, name, {"force": True, "v": True})

@@ -9,7 +9,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from pluginyard.buildfailures import output_error
 from pluginyard.recipes import BuiltModule, Recipe
@@ -71,25 +71,22 @@ def _owned(member: tarfile.TarInfo, kind: bytes, mode: int) -> tarfile.TarInfo:
     return member
 
 
-class _Joined(io.RawIOBase):
+class _Joined:
     """Read an iterator of blocks as a file."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks
         self._rest = b""
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        while not self._rest:
-            try:
-                self._rest = next(self._blocks)
-            except StopIteration:
-                return 0
-        count = min(len(buffer), len(self._rest))
-        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
-        return count
+    def read(self, count: int) -> bytes:
+        """Return the next `count` bytes, or fewer at the end."""
+        while len(self._rest) < count:
+            block = next(self._blocks, b"")
+            if not block:
+                break
+            self._rest += block
+        taken, self._rest = self._rest[:count], self._rest[count:]
+        return taken
 
 
 def unpack_module(blocks: Iterator[bytes], recipe: Recipe, target: Path) -> BuiltModule:
@@ -98,7 +95,7 @@ def unpack_module(blocks: Iterator[bytes], recipe: Recipe, target: Path) -> Buil
     Raises BuildError for a link, a folder or a file above the limit: what lies at the output's
     place is the plugin's doing.
     """
-    with tarfile.open(fileobj=io.BufferedReader(_Joined(blocks), BLOCK), mode="r|") as archive:
+    with tarfile.open(fileobj=cast(IO[bytes], _Joined(blocks)), mode="r|") as archive:
         member = archive.next()
         if member is None or not member.isreg():
             raise output_error(recipe, f"is {_kind(member)}")

@@ -72,7 +72,7 @@ def _on_path(builder: Builder, wanted: Wanted) -> HostToolchain | None:
 def _ask(command: Command, path: str = "") -> str:
     environment = {**os.environ, "GOTOOLCHAIN": "local", **({"PATH": path} if path else {})}
     try:
-        told = subprocess.run(
+        told = subprocess.run(  # noqa: S603 - the builder's own command
             [shutil.which(command[0], path=path or None) or command[0], *command[1:]],
             env=environment,
             cwd="/",  # a folder's own rust-toolchain or go.mod must not answer

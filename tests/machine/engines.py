@@ -1,0 +1,72 @@
+"""The engine that tests build in: one that is named, one that already runs, else one of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pluginyard.recipes import BuildSettings
+from tasks.doors.containers import Engine, find_engine
+from tests.machine.debian import MissingPackageError, can_install
+from tests.machine.engine import EngineHandle, default_root, start, status, stop
+from tests.machine.host_toolchains import miss
+
+NAMED_ENGINE = "PLUGINYARD_TEST_ENGINE"
+NAMED_BASE = "PLUGINYARD_TEST_BASE_IMAGE"
+NAMED_ROOT = "PLUGINYARD_TEST_ENGINE_ROOT"
+
+
+def engine_root() -> Path:
+    """Return the data folder of the engine that tests share with `make engine`."""
+    return Path(os.environ.get(NAMED_ROOT) or default_root())
+
+
+def ensure_engine() -> EngineHandle:
+    """Return an engine that answers, starting the private one where none is named.
+
+    Raises MissingPackageError where that is not possible on this machine.
+    """
+    if address := os.environ.get(NAMED_ENGINE):
+        return EngineHandle(address, os.environ.get(NAMED_BASE, ""))
+    if not can_install():
+        raise MissingPackageError(f"a container engine (name one with {NAMED_ENGINE}, or be root on Debian)")
+    return start(engine_root())
+
+
+@pytest.fixture(scope="session")
+def engine_handle() -> Iterator[EngineHandle]:
+    """Give a reachable engine; one that this session started is stopped at its end, its images kept."""
+    was_there = bool(os.environ.get(NAMED_ENGINE)) or bool(status(engine_root())["answers"])
+    try:
+        handle = ensure_engine()
+    except (MissingPackageError, RuntimeError, subprocess.SubprocessError) as error:
+        miss(str(error))
+    yield handle
+    if not was_there:
+        stop(engine_root())
+
+
+@pytest.fixture(scope="session")
+def engine(engine_handle: EngineHandle) -> Engine:
+    """Give the door's connection to the engine."""
+    found = find_engine(engine_handle.address)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def build_settings(engine_handle: EngineHandle) -> BuildSettings:
+    """Give the settings of builds on the engine: Debian as the builders' base, this machine's authorities."""
+    bases = {"*": engine_handle.base_image} if engine_handle.base_image else {}
+    return BuildSettings(
+        engine_address=engine_handle.address,
+        base_images=bases,
+        ca_bundle=os.environ.get("SSL_CERT_FILE", ""),
+        fetch_environment={
+            name: os.environ[name] for name in ("GOPROXY", "HTTPS_PROXY", "NO_PROXY") if name in os.environ
+        },
+    )
