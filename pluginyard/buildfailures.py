@@ -31,7 +31,7 @@ def explain_failure(recipe: Recipe, step: StepName, exit_code: int, lines: Seque
         )
     for failure in recipe.builder.definition.failures:
         if found := re.search(failure.pattern, text, re.MULTILINE):
-            texts = {"folder": recipe.folder, "version": recipe.version, "1": found[1] if found.groups() else ""}
+            texts = {"folder": recipe.folder, "version": recipe.version, "1": next(filter(None, found.groups()), "")}
             return BuildError(_fill(failure.message, texts), subject=subject, remedy=_fill(failure.remedy, texts))
     quoted = "\n".join(f"  | {line[:400]}" for line in lines[-QUOTED_LINES:] if line.strip())
     did = "could not fetch the dependencies" if step == "fetch" else "did not compile"

@@ -153,7 +153,7 @@ def plan_recipe(
         raise ConfigurationError(
             "the plugin wants to run .prebuild, and this site does not allow it",
             subject=f"{plugin_folder}/.prebuild",
-            remedy="review it, then set PLUGINYARD_ALLOW_PREBUILD=true; it runs in the build container, without network",
+            remedy="review it, then set PLUGINYARD_ALLOW_PREBUILD=true: it runs where the module is compiled",
         )
     definition = builder.definition
     texts = {"folder": plugin_folder} | dict.fromkeys(definition.buildrc, "")
