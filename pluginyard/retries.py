@@ -6,11 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 # RFC 9110 and 6585: the answers that say "later", not "never". 400, 401, 403 and 404 are not among them.
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+# Registries answer these with 400 or 404 although nothing is wrong with what was asked: our side sends content
+# whose digest it has checked, so the transfer was damaged, or two clients push the same blob at the same moment
+# (docker-registry 2.8 then reads a half-written link). Each is worth a new upload.
+TRANSIENT_CODES = frozenset({"DIGEST_INVALID", "BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID", "MANIFEST_BLOB_UNKNOWN"})
 FIRST_SECONDS = 0.5
 CAP_SECONDS = 30.0
 RETRY_AFTER_CAP_SECONDS = 60.0
@@ -19,6 +24,11 @@ RETRY_AFTER_CAP_SECONDS = 60.0
 def is_transient_status(status: int) -> bool:
     """Tell whether an HTTP status is worth another try."""
     return status in TRANSIENT_STATUSES
+
+
+def is_transient_answer(status: int, codes: Iterable[str]) -> bool:
+    """Tell whether an answer is worth another try, by its status or by the registry's error codes."""
+    return is_transient_status(status) or (status in {400, 404} and any(code in TRANSIENT_CODES for code in codes))
 
 
 def choose_delay(attempt: int, *, jitter: float, retry_after: str = "", now: datetime | None = None) -> float:

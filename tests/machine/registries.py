@@ -52,7 +52,7 @@ class RunningRegistry:
 
     def uploads_under_way(self) -> list[Path]:
         """Return the uploads that were begun and neither finished nor cancelled."""
-        return sorted((self.folder / "storage").glob("**/_uploads/*"))
+        return sorted((self.folder / "storage").glob("**/_uploads/*/startedat"))
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pluginyard.errors import (
     VersionTakenError,
 )
 from pluginyard.registry_quirks import ABSENT_CODES, IMAGE_CONFIG
-from pluginyard.retries import is_transient_status
+from pluginyard.retries import is_transient_answer
 
 _LONGEST_QUOTE = 300
 _PLAIN_HTTP_SPOKEN = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer")
@@ -83,7 +83,7 @@ def error_of(response: requests.Response, subject: str, *, who: str = "") -> Plu
     """Return the error that an answer outside the expected statuses stands for."""
     status, words = response.status_code, quote(response)
     said = f"the registry answers {status}" + (f" ({words})" if words else "")
-    if is_transient_status(status):
+    if is_transient_answer(status, [code for code, _ in codes_of(response)]):
         return RegistryBusyError(
             said,
             subject=subject,

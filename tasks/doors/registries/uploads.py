@@ -82,7 +82,8 @@ def _upload(client: RegistryClient, descriptor: Descriptor, open_content: OpenCo
         return OutgoingBlob(open_content(), descriptor, client.transport.subject)
 
     url = append_url_params(location, {"digest": descriptor.digest})
-    client.transport.send_once(Call("PUT", url, client.push, _BINARY, open_body=open_body), 201, 204)
+    call = Call("PUT", url, client.push, _BINARY, open_body=open_body)
+    client.transport.send_once(call, 201, 204)
 
 
 def _location(client: RegistryClient, response: requests.Response) -> str:
