@@ -70,6 +70,9 @@ class GatewayVerdict:
     reason: str = ""
     rule: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", _printable(self.reason, 2000))
+
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
         return {
