@@ -15,7 +15,7 @@ help: ## list the chores
 setup: .venv/.dev ## make .venv with everything a developer needs
 
 demo: .venv/.run ## publish an example plugin into an OCI layout folder and show what gateways say
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 test: lint test-unit test-flows test-integration ## all tiers, in the order of cost
 

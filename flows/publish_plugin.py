@@ -10,7 +10,7 @@ from flows.machine import find_machine, host_version
 from pluginyard.publish_requests import PublishRequest
 from tasks.doors.workspaces import open_workspace
 from tasks.gateways import run_in_envoy
-from tasks.modules import build_module, pack_artifact
+from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
 from tasks.reports import Progress, post_report
 from tasks.sources import checkout_source, detect_files, resolve_release
@@ -38,7 +38,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
         )
         artifact = find_published(build, site, plain_http=http, overwrite=request.overwrite)
         if artifact is None:
-            module = done(build_module(build, workspace, site.engine_address))
+            module = done(build_once(build, workspace, site.engine_address))
             artifact = done(pack_artifact(build, module, workspace))
         else:
             done(artifact, steps=2)

@@ -24,8 +24,15 @@ from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
 
 
 def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    """Key a build by its fingerprint: the same inputs are not compiled twice on this machine."""
-    return "module-" + str(parameters["build"].fingerprint).removeprefix("sha256:")
+    """Key a build by its fingerprint, in this machine's store: the same inputs are not compiled twice."""
+    store = digest_of(str(parameters["workspace"].cache).encode())
+    return f"module-{parameters['build'].fingerprint[7:]}-{store[7:19]}"
+
+
+def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
+    """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
+    known = ModuleStore(workspace.cache).holds(build.fingerprint)
+    return build_module.with_options(refresh_cache=not known)(build, workspace, engine_address)
 
 
 @task(
@@ -48,6 +55,7 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
         module = _build_on_host(build, context, target, workspace)
     else:
         module = _build_in_container(build, context, target, workspace, engine_address)
+    ModuleStore(workspace.cache).keep(build.fingerprint, module.digest)
     log(f"built: {module.size:,} bytes by {module.toolchain}, {module.digest}")
     return module
 

@@ -94,10 +94,15 @@ class ModuleStore:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder / f"{fingerprint.removeprefix('sha256:')}.wasm"
 
-    def holds(self, fingerprint: str, digest: str) -> bool:
-        """Tell whether the module is there, and is the one with `digest`."""
+    def keep(self, fingerprint: str, digest: str) -> None:
+        """Record that the module is complete, once it is in its place."""
+        self.path(fingerprint).with_suffix(".digest").write_text(digest, encoding="ascii")
+
+    def holds(self, fingerprint: str) -> bool:
+        """Tell whether the module is there, complete and unchanged."""
         path = self.path(fingerprint)
-        return path.is_file() and digest_of_file(path) == digest
+        record = path.with_suffix(".digest")
+        return path.is_file() and record.is_file() and record.read_text(encoding="ascii") == digest_of_file(path)
 
 
 def digest_of_file(path: Path) -> str:
