@@ -35,7 +35,7 @@ def test_many_lines_are_not_held_back() -> None:
 def test_a_line_that_comes_in_pieces_and_has_no_end_is_whole() -> None:
     written: list[str] = []
     log = BuildLog(written.append, Clock())
-    log.feed("caf".encode())
+    log.feed(b"caf")
     log.feed("é".encode()[:1])
     log.feed("é".encode()[1:])
     log.close()

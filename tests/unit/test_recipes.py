@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pluginyard.buildfailures import explain_failure
 from pluginyard.builders import load_builder
+from pluginyard.buildfailures import explain_failure
 from pluginyard.errors import ConfigurationError, SourceError
 from pluginyard.recipes import BuildSettings, Recipe, plan_recipe
 from tests.unit.test_builders import SMALL, shipped

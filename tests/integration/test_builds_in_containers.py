@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pluginyard.builders import load_builder
+from pluginyard.errors import BuildError
+from pluginyard.oci import digest_of
+from pluginyard.recipes import BuiltModule, plan_recipe
+from tasks.doors.containers import build_in_container, ensure_builder_image
+from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
+
+WASM = b"\0asm\x01\0\0\0"
+EXAMPLES = [
+    ("go", "plugins/wasm-go/extensions/request-block"),
+    ("go", "plugins/wasm-go/extensions/sdk-headers"),
+    ("go", "plugins/wasm-go/extensions/shared-rules"),
+    ("go", "plugins/wasm-go/extensions/prompt-embed"),
+    ("rust", "plugins/wasm-rust/extensions/header-guard"),
+]
+
+
+@pytest.mark.parametrize(("builder", "folder"), EXAMPLES)
+def test_an_example_plugin_builds(bench: Bench, tmp_path: Path, builder: str, folder: str) -> None:
+    built = bench.build(builder, context=pack_examples(tmp_path / "context.tar"), folder=folder)
+    content = Path(built.path).read_bytes()
+    assert content.startswith(WASM)
+    assert (built.digest, built.size, built.kind) == (digest_of(content), len(content), "container")
+    assert bench.left() == []
+
+
+def test_a_rust_plugin_without_dependencies_builds_offline(bench: Bench) -> None:
+    built = bench.build("rust", RUST_PLUGIN, needs_fetch=False)
+    assert Path(built.path).read_bytes().startswith(WASM)
+    assert built.toolchain == "rust 1.85.1"
+
+
+def test_a_module_holds_no_path_of_the_build(bench: Bench) -> None:
+    for builder, files in (("go", GO_PLUGIN), ("rust", RUST_PLUGIN)):
+        content = Path(bench.build(builder, files, needs_fetch=False).path).read_bytes()
+        assert b"/work/" not in content
+
+
+def test_a_warm_plugin_without_dependencies_takes_little_beside_its_compiler(bench: Bench) -> None:
+    bench.build("go", GO_PLUGIN, needs_fetch=False)
+    taken = []
+    for number in range(5):
+        files = {**GO_PLUGIN, "more.go": f"package main\n\nvar number = {number}\n"}
+        started = time.monotonic()
+        bench.build("go", files, needs_fetch=False)
+        taken.append(time.monotonic() - started)
+    assert min(taken) < 2, taken
+
+
+class TestSameBytes:
+    def test_whatever_the_times_and_order_of_the_source(self, bench: Bench, tmp_path: Path) -> None:
+        (tmp_path / "elsewhere").mkdir()
+        first = pack_context(GO_PLUGIN, tmp_path / "one.tar", mtime=1)
+        turned = dict(reversed(GO_PLUGIN.items()))
+        second = pack_context(turned, tmp_path / "elsewhere" / "two.tar", mtime=1_700_000_000)
+        digests = {bench.build("go", context=each, needs_fetch=False).digest for each in (first, second)}
+        assert len(digests) == 1
+
+    def test_with_a_cold_a_private_and_a_shared_cache(self, bench: Bench, tmp_path: Path) -> None:
+        warm = bench.build("go", GO_PLUGIN, needs_fetch=False).digest
+        shared = [bench.allowing(cache="shared").build("go", GO_PLUGIN, needs_fetch=False).digest for _ in range(2)]
+        assert {warm, *shared, self.cold(bench, tmp_path)} == {warm}
+
+    @staticmethod
+    def cold(bench: Bench, tmp_path: Path) -> str:
+        go = bench.builders["go"]
+        image = ensure_builder_image(bench.engine, go, bench.settings, bench.logged.append)
+        unwarmed = dataclasses.replace(go, files={**go.files, "warm.sh": b'mkdir -p "$GOCACHE"\n'})
+        recipe = plan_recipe(unwarmed, plugin_folder=FOLDER, settings=bench.settings, needs_fetch=False)
+        context = pack_context(GO_PLUGIN, tmp_path / "cold.tar")
+        started = time.monotonic()
+        built = build_in_container(
+            bench.engine, image, recipe, context, tmp_path / "cold.wasm", run_id=bench.run_id, log=bench.logged.append
+        )
+        assert time.monotonic() - started > 2, "it was not cold"
+        return built.digest
+
+    def test_twice_in_rust(self, bench: Bench) -> None:
+        assert len({bench.build("rust", RUST_PLUGIN, needs_fetch=False).digest for _ in range(2)}) == 1
+
+
+def test_two_builds_at_once_do_not_meet(bench: Bench) -> None:
+    other = {**GO_PLUGIN, "main.go": GO_PLUGIN["main.go"].replace("a + b", "a - b")}
+    barrier = threading.Barrier(2)
+
+    def build(number: int, files: dict[str, str]) -> BuiltModule:
+        barrier.wait()
+        return bench.build("go", files, needs_fetch=False, target=f"{number}.wasm")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(build, range(2), (GO_PLUGIN, other))
+    assert first.digest != second.digest
+    assert bench.build("go", GO_PLUGIN, needs_fetch=False).digest == first.digest
+
+
+def test_a_private_cache_is_gone_with_its_build(bench: Bench) -> None:
+    bench.shell('echo poison > "$HOME/../cache/left"; echo x > "$HOME/../out/plugin.wasm"')
+    bench.shell('ls -A "$HOME/../cache"; echo x > "$HOME/../out/plugin.wasm"')
+    assert "left" not in bench.log
+
+
+def test_a_shared_cache_is_what_the_next_build_finds(bench: Bench) -> None:
+    sharing = bench.allowing(cache="shared")
+    sharing.shell('echo kept > "$HOME/../cache/left"; echo x > "$HOME/../out/plugin.wasm"')
+    sharing.shell('ls -A "$HOME/../cache"; echo x > "$HOME/../out/plugin.wasm"')
+    assert "left" in bench.log
+    for volume in bench.engine.client.volumes(filters={"label": "io.pluginyard.shared=shell"})["Volumes"]:
+        bench.engine.client.remove_volume(volume["Name"])
+
+
+def test_a_new_toolchain_is_a_folder_and_no_python(bench: Bench, tmp_path: Path) -> None:
+    from tasks.doors.builders import find_builders
+
+    folder = tmp_path / "builders" / "copy"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text(
+        "ARG BASE_IMAGE=debian:trixie\nFROM ${BASE_IMAGE}\nARG VERSION=2.5\nRUN echo copy ${VERSION} > /version\n"
+    )
+    (folder / "compile.sh").write_text('cp "$1" "$2"\n')
+    (folder / "builder.yaml").write_text(
+        "toolchain: {name: copy, version: '2.5', version_command: [cat, /version], version_pattern: 'copy (.+)'}\n"
+        "manifest: module.bin\n"
+        "image: {base: 'debian:trixie'}\n"
+        "compile:\n"
+        "  commands: [[sh, '{work}/builder/compile.sh', module.bin, '{work}/out/plugin.wasm']]\n"
+        "  output: '{work}/out/plugin.wasm'\n"
+    )
+    builder = find_builders(str(tmp_path / "builders"))["copy"]
+    built = bench.build(builder, {"module.bin": WASM})
+    assert Path(built.path).read_bytes() == WASM
+    assert built.toolchain == "copy 2.5"
+
+
+def test_an_image_with_another_toolchain_than_declared_is_refused(bench: Bench) -> None:
+    lying = bench.allowing(versions={"go": "1.24.99"})
+    image = ensure_builder_image(bench.engine, bench.builders["go"], bench.settings, bench.logged.append)
+    lying = lying.allowing(images={"go": image.digest})
+    with pytest.raises(BuildError, match=r"it has go 1\.24\.4, and the builder declares 1\.24\.99"):
+        lying.build("go", GO_PLUGIN)
+
+
+def test_an_image_that_cannot_be_had_is_told_with_the_settings_that_name_another(bench: Bench) -> None:
+    with pytest.raises(BuildError) as raised:
+        bench.allowing(base_images={"go": "127.0.0.1:1/none/such:1"}).build("go", GO_PLUGIN)
+    assert "127.0.0.1:1/none/such:1" in str(raised.value)
+    assert "PLUGINYARD_BASE_IMAGE" in raised.value.remedy
+
+
+def test_a_dockerfile_that_fails_is_quoted(bench: Bench) -> None:
+    go = bench.builders["go"]
+    broken = load_builder("broken", {**go.files, "Dockerfile": b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo why; exit 3\n"})
+    with pytest.raises(BuildError, match="why"):
+        bench.build(broken, GO_PLUGIN)
