@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from tests.machine.git_daemon import broken_repository, example_repository, git_daemon, served_folder  # noqa: F401
 from tests.machine.host_toolchains import compiled_plugins, envoy  # noqa: F401
+from tests.machine.builds import bench  # noqa: F401
+from tests.machine.engines import build_settings, engine, engine_handle  # noqa: F401
 from tests.machine.artifacts import place  # noqa: F401
 from tests.machine.oci_clients import oras_program, skopeo_program  # noqa: F401
 from tests.machine.registries import (  # noqa: F401
