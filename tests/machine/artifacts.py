@@ -42,16 +42,11 @@ def make_artifact(seed: str, size: int = 3000, version: str = "1.0.0") -> Sample
     texts = [f"# {seed}\n".encode(), random.Random(seed).randbytes(size)]
     named = zip(texts, ((README, "README.md"), (oci.ARCHIVE_LAYER, "plugin.tar.gz")), strict=True)
     layers = tuple(
-        Descriptor(media_type, digest_of(text), len(text), {oci.TITLE: title})
-        for text, (media_type, title) in named
+        Descriptor(media_type, digest_of(text), len(text), {oci.TITLE: title}) for text, (media_type, title) in named
     )
     contents = {digest_of(text): text for text in (*texts, b"{}")}
-    blobs: dict[str, OpenContent] = {
-        digest: (lambda text=text: io.BytesIO(text)) for digest, text in contents.items()
-    }
-    manifest = render_manifest(
-        layers, {oci.CREATED: "2024-07-08T04:00:00Z", oci.VERSION: version}, UNKNOWN_CONFIG
-    )
+    blobs: dict[str, OpenContent] = {digest: (lambda text=text: io.BytesIO(text)) for digest, text in contents.items()}
+    manifest = render_manifest(layers, {oci.CREATED: "2024-07-08T04:00:00Z", oci.VERSION: version}, UNKNOWN_CONFIG)
     return SampleArtifact(manifest, layers, blobs, contents)
 
 

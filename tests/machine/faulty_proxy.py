@@ -9,11 +9,13 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
@@ -59,17 +61,21 @@ class Seen:
 
 
 class FaultyProxy:
-    """Forward requests to `upstream` (host:port), note them, and fail as told."""
+    """Forward requests to `upstream` (host:port), note them, and fail as told; with a certificate, over TLS."""
 
-    def __init__(self, upstream: str):
+    def __init__(self, upstream: str, certificate: Path | None = None, key: Path | None = None):
         self.upstream = upstream
         self.seen: list[Seen] = []
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self.over = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.proxy = self
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def host(self) -> str:
@@ -82,7 +88,7 @@ class FaultyProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self.over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -93,11 +99,9 @@ class FaultyProxy:
 
     def count(self, method: str = ".*", path: str = ".*") -> int:
         with self._lock:
-            return sum(
-                bool(re.fullmatch(method, seen.method) and re.search(path, seen.path)) for seen in self.seen
-            )
+            return sum(bool(re.fullmatch(method, seen.method) and re.search(path, seen.path)) for seen in self.seen)
 
-    def _note(self, seen: Seen) -> Fault | None:
+    def note(self, seen: Seen) -> Fault | None:
         with self._lock:
             self.seen.append(seen)
             fault = next((fault for fault in self._faults if fault.matches(seen.method, seen.path)), None)
@@ -105,94 +109,96 @@ class FaultyProxy:
                 fault.times -= 1
             return fault
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        proxy = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    proxy: FaultyProxy
 
-            def handle_any(self) -> None:
-                headers = {name.lower(): text for name, text in self.headers.items()}
-                fault = proxy._note(Seen(self.command, self.path, headers))
-                if fault and fault.kind == "status":
-                    self._skip_body()
-                    self._answer(fault.status, fault.headers, fault.body)
-                elif fault and fault.kind == "silence":
-                    proxy._over.wait()
-                    self.close_connection = True
-                elif fault and fault.kind == "drop":
-                    self.rfile.read(min(fault.after_bytes, int(headers.get("content-length") or 0)))
-                    self._cut()
-                else:
-                    if fault and fault.kind == "delay":
-                        time.sleep(fault.seconds)
-                    self._forward(fault)
 
-            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
 
-            def _forward(self, fault: Fault | None) -> None:
-                connection = http.client.HTTPConnection(proxy.upstream, timeout=60)
-                length = int(self.headers.get("Content-Length") or 0)
-                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for name, text in self.headers.items():
-                    if name.lower() not in _HOP_BY_HOP:
-                        connection.putheader(name, text)
-                connection.endheaders()
-                for piece in self._pieces(length):
-                    connection.send(piece)
-                response = connection.getresponse()
-                self._relay(response, fault)
-                connection.close()
+    def handle_any(self) -> None:
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        fault = self.server.proxy.note(Seen(self.command, self.path, headers))
+        if fault and fault.kind == "status":
+            self._skip_body()
+            self._answer(fault.status, fault.headers, fault.body)
+        elif fault and fault.kind == "silence":
+            self.server.proxy.over.wait()
+            self.close_connection = True
+        elif fault and fault.kind == "drop":
+            self.rfile.read(min(fault.after_bytes, int(headers.get("content-length") or 0)))
+            self._cut()
+        else:
+            if fault and fault.kind == "delay":
+                time.sleep(fault.seconds)
+            self._forward(fault)
 
-            def _relay(self, response: http.client.HTTPResponse, fault: Fault | None) -> None:
-                replaced = fault.headers if fault and fault.kind == "header" else {}
-                self.send_response(response.status)
-                for name, text in response.getheaders():
-                    if name.lower() not in _HOP_BY_HOP and name.lower() not in map(str.lower, replaced):
-                        self.send_header(name, text)
-                for name, text in replaced.items():
-                    self.send_header(name, text)
-                if response.getheader("Content-Length") is None:
-                    self.send_header("Connection", "close")
-                    self.close_connection = True
-                self.end_headers()
-                sent = 0
-                while piece := response.read(_PIECE):
-                    if fault and fault.kind == "truncate" and sent + len(piece) > fault.after_bytes:
-                        self.wfile.write(piece[: fault.after_bytes - sent])
-                        return self._cut()
-                    if fault and fault.kind == "corrupt" and sent <= fault.after_bytes < sent + len(piece):
-                        at = fault.after_bytes - sent
-                        piece = piece[:at] + bytes([piece[at] ^ 1]) + piece[at + 1 :]
-                    self.wfile.write(piece)
-                    sent += len(piece)
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
-            def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
-                self.send_response(status)
-                for name, text in {**headers, "Content-Length": str(len(body))}.items():
-                    self.send_header(name, text)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
+    def _forward(self, fault: Fault | None) -> None:
+        connection = http.client.HTTPConnection(self.server.proxy.upstream, timeout=60)
+        length = int(self.headers.get("Content-Length") or 0)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, text in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP:
+                connection.putheader(name, text)
+        connection.endheaders()
+        for piece in self._pieces(length):
+            connection.send(piece)
+        response = connection.getresponse()
+        self._relay(response, fault)
+        connection.close()
 
-            def _skip_body(self) -> None:
-                for _ in self._pieces(int(self.headers.get("Content-Length") or 0)):
-                    pass
+    def _relay(self, response: http.client.HTTPResponse, fault: Fault | None) -> None:
+        replaced = fault.headers if fault and fault.kind == "header" else {}
+        hidden = _HOP_BY_HOP | {name.lower() for name in replaced}
+        kept = {name: text for name, text in response.getheaders() if name.lower() not in hidden}
+        self.send_response(response.status)
+        for name, text in {**kept, **replaced}.items():
+            self.send_header(name, text)
+        if response.getheader("Content-Length") is None:
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        sent = 0
+        while piece := response.read(_PIECE):
+            if fault and fault.kind == "truncate" and sent + len(piece) > fault.after_bytes:
+                self.wfile.write(piece[: fault.after_bytes - sent])
+                self._cut()
+                return
+            if fault and fault.kind == "corrupt" and sent <= fault.after_bytes < sent + len(piece):
+                at = fault.after_bytes - sent
+                piece = piece[:at] + bytes([piece[at] ^ 1]) + piece[at + 1 :]
+            self.wfile.write(piece)
+            sent += len(piece)
 
-            def _pieces(self, length: int) -> Iterator[bytes]:
-                while length > 0:
-                    piece = self.rfile.read(min(_PIECE, length))
-                    if not piece:
-                        return
-                    length -= len(piece)
-                    yield piece
+    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, text in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, text)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-            def _cut(self) -> None:
-                self.wfile.flush()
-                self.close_connection = True
-                self.connection.shutdown(socket.SHUT_RDWR)
+    def _skip_body(self) -> None:
+        for _ in self._pieces(int(self.headers.get("Content-Length") or 0)):
+            pass
 
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+    def _pieces(self, length: int) -> Iterator[bytes]:
+        while length > 0:
+            piece = self.rfile.read(min(_PIECE, length))
+            if not piece:
+                return
+            length -= len(piece)
+            yield piece
 
-        return Handler
+    def _cut(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass

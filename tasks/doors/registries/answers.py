@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import requests
@@ -21,6 +21,7 @@ from pluginyard.registry_quirks import ABSENT_CODES, IMAGE_CONFIG
 from pluginyard.retries import is_transient_answer
 
 _LONGEST_QUOTE = 300
+_LONGEST_READ = 3000
 _PLAIN_HTTP_SPOKEN = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer")
 _TYPE_REFUSED = re.compile(r"manifest class|media ?type|unsupported type", re.IGNORECASE)
 
@@ -60,30 +61,25 @@ def codes_of(response: requests.Response) -> list[tuple[str, str]]:
     return [(str(entry.get("code", "")), str(entry.get("message", ""))) for entry in entries if isinstance(entry, dict)]
 
 
-def absence_of(response: requests.Response, subject: str, who: str) -> PluginyardError:
-    """Return AbsentError for a 404 of a registry that knows no such thing; another error for any other 404."""
-    if any(code in ABSENT_CODES for code, _ in codes_of(response)):
-        return AbsentError("there is no such manifest or repository", subject=subject)
-    return error_of(response, subject, who=who)
-
-
-def quote(response: requests.Response) -> str:
-    """Return the registry's own words, short and on one line."""
-    pairs = codes_of(response)
-    words = "; ".join(f"{code}: {text}" if text else code for code, text in pairs)
+def quote(response: requests.Response, secrets: Iterable[str]) -> str:
+    """Return the registry's own words, short, on one line, and without what it must not repeat."""
+    words = "; ".join(f"{code}: {text}" if text else code for code, text in codes_of(response))
     if not words and "html" not in response.headers.get("Content-Type", ""):
-        words = response.content[:_LONGEST_QUOTE].decode("utf-8", "replace")
-    for secret in _secrets_sent(response):
+        words = response.content[:_LONGEST_READ].decode("utf-8", "replace")
+    for secret in secrets:
         words = words.replace(secret, "***")
     words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
     return words[:_LONGEST_QUOTE]
 
 
-def error_of(response: requests.Response, subject: str, *, who: str = "") -> PluginyardError:
-    """Return the error that an answer outside the expected statuses stands for."""
-    status, words = response.status_code, quote(response)
+def error_of(
+    response: requests.Response, subject: str, *, who: str = "", secrets: Iterable[str] = ()
+) -> PluginyardError:
+    """Return the error that an unexpected answer stands for; AbsentError where it says that nothing is there."""
+    status, words = response.status_code, quote(response, secrets)
+    codes = [code for code, _ in codes_of(response)]
     said = f"the registry answers {status}" + (f" ({words})" if words else "")
-    if is_transient_answer(status, [code for code, _ in codes_of(response)]):
+    if is_transient_answer(status, codes):
         return RegistryBusyError(
             said,
             subject=subject,
@@ -99,7 +95,8 @@ def error_of(response: requests.Response, subject: str, *, who: str = "") -> Plu
     if "HTTP request to an HTTPS server" in words:
         return RegistryError(said, subject=subject, remedy="the registry speaks HTTPS: leave --plain-http away")
     if status == 404:
-        return RegistryError(said, subject=subject, remedy="check the host and the path, or create the repository")
+        kind = AbsentError if ABSENT_CODES.intersection(codes) else RegistryError
+        return kind(said, subject=subject, remedy="check the host and the path, or create the repository")
     return RegistryError(said, subject=subject, remedy="ask the registry's operator what it refuses")
 
 
@@ -141,15 +138,6 @@ def failure_of(error: requests.RequestException, subject: str) -> PluginyardErro
 def root_of(error: BaseException) -> BaseException:
     """Return the innermost exception: unlike those around it, it does not quote the address asked."""
     return _chain(error)[-1]
-
-
-def _secrets_sent(response: requests.Response) -> list[str]:
-    """Return what must not be quoted, should the other side echo it: the credentials it was sent."""
-    scheme, _, value = str(response.request.headers.get("Authorization") or "").partition(" ")
-    if scheme != "Basic":
-        return [value] if value else []
-    password = base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]
-    return [value, password] if password else [value]
 
 
 def _tls_failure(error: requests.RequestException, subject: str) -> RegistryError:

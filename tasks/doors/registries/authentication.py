@@ -91,6 +91,14 @@ class Authentication:
         return f"with the credentials from {self._credentials.origin}"
 
     @property
+    def secrets(self) -> list[str]:
+        """Return what must be repeated nowhere, the longest first."""
+        known = [token.header.removeprefix("Bearer ") for token in list(self._tokens)]
+        if self._credentials is not None:
+            known += [self._credentials.password, _encode(self._credentials).removeprefix("Basic ")]
+        return sorted(filter(None, known), key=len, reverse=True)
+
+    @property
     def used(self) -> str:
         """Return where the credentials came from that the registry asked for, or `anonymous`."""
         return self._credentials.origin if self._challenge and self._credentials else "anonymous"
@@ -108,7 +116,7 @@ class Authentication:
             return self._token(self._challenge, scopes) if self._challenge.realm else self._basic()
 
     def learn(self, response: requests.Response, sent: str | None) -> frozenset[str]:
-        """Learn from a 401 how to authenticate; what was `sent` is not sent again. Return what it asks for.
+        """Learn from a 401 how to authenticate; what was `sent` is not sent again. Return the scopes to ask for.
 
         Raises AuthenticationError where a password was sent already: it is wrong, and tried once only.
         """
@@ -119,11 +127,12 @@ class Authentication:
                 raise self._refuse("the registry refuses user name and password (401)")
             if scheme not in {"basic", "bearer"}:
                 raise self._refused("the registry answers 401 and does not say how to authenticate")
+            refused = [token for token in self._tokens if token.header == sent]
             self._tokens = [token for token in self._tokens if token.header != sent]
             asked = parse_auth_header(challenge)
             realm = self._check_realm(asked.realm or "") if scheme == "bearer" else ""
             self._challenge = _Challenge(realm, asked.service or "")
-            return _actions(asked.scope or "") if realm else frozenset()
+            return _actions(asked.scope or "").union(*(token.scopes for token in refused))
 
     def refused_twice(self) -> AuthenticationError:
         """Return the error for a fresh token that does not do: the rights are missing, not the password."""
@@ -182,8 +191,10 @@ class Authentication:
                 remedy="try again later",
                 retry_after=response.headers.get("Retry-After", ""),
             )
-        if status in {400, 401, 403}:
-            raise self._refuse(f"the registry's token service refuses the credentials ({status})")
+        if status == 401:
+            raise self._refuse("the registry's token service refuses the credentials (401)")
+        if status in {400, 403}:
+            raise self._refused(f"the registry's token service refuses ({status})")
         if status != 200:
             raise self._no_token(status)
         try:

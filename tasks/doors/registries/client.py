@@ -16,7 +16,6 @@ import requests
 from pluginyard.errors import RegistryError
 from pluginyard.registry_quirks import find_quirks
 from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.answers import absence_of
 from tasks.doors.registries.authentication import scopes_of
 from tasks.doors.registries.origins import origin_of
 from tasks.doors.registries.transport import Call, Transport
@@ -54,17 +53,14 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras ship
         json: Any = None,
         stream: bool = False,
     ) -> requests.Response:
-        """Send a request for oras-py; raise AbsentError where the registry knows no such repository."""
+        """Send a request for oras-py."""
         if method != "GET" or data is not None or json is not None or stream:
             raise NotImplementedError("oras-py only reads lists of tags here")
         if origin_of(url) != origin_of(self.blob_url("")):
             raise RegistryError(
                 "the list of tags goes on at another host", subject=self.transport.subject, remedy="check its proxy"
             )
-        response = self.transport.send(Call("GET", url, self.pull, headers or {}), 200, 404)
-        if response.status_code == 404:
-            raise absence_of(response, self.transport.subject, self.transport.authentication.who)
-        return response
+        return self.transport.send(Call("GET", url, self.pull, headers or {}), 200)
 
 
 def _container(host: str, repository: str) -> oras.container.Container:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-import requests
-
 from pluginyard.errors import RegistryError
 from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest
 from tasks.doors.registries import downloads, uploads
 from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.answers import AbsentError, TagMovedError, absence_of, version_taken
+from tasks.doors.registries.answers import AbsentError, TagMovedError, version_taken
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.received import read_manifest, wrong_manifest
 from tasks.doors.registries.repository import OpenContent, PushedBlob
@@ -42,12 +40,16 @@ class RemoteRepository:
             self._client.pull,
             {"Accept": ", ".join(MANIFEST_TYPES)},
         )
-        response = self._transport.send(call, 200, 404)
         subject = self._subject(tag_or_digest)
         try:
-            return self._received(response, tag_or_digest, subject)
+            response = self._transport.send(call, 200)
         except AbsentError:
             return None
+        manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
+        said = tag_or_digest if ":" in tag_or_digest else response.headers.get("Docker-Content-Digest", "")
+        if said.startswith("sha256:") and said != manifest.digest:
+            raise wrong_manifest(said, subject)
+        return manifest
 
     def list_tags(self) -> tuple[str, ...]:
         """Return the tags in the registry's order; empty where the repository does not exist yet."""
@@ -98,16 +100,6 @@ class RemoteRepository:
         stored = self.find_manifest(tag)
         if stored is not None and stored.digest != manifest.digest:
             raise version_taken(self._subject(tag), stored.digest)
-
-    def _received(self, response: requests.Response, asked: str, subject: str) -> StoredManifest:
-        """Return the manifest of an answer; raise AbsentError for a 404, RegistryError for a wrong digest."""
-        if response.status_code == 404:
-            raise absence_of(response, subject, self._transport.authentication.who)
-        manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
-        said = asked if ":" in asked else response.headers.get("Docker-Content-Digest", "")
-        if said.startswith("sha256:") and said != manifest.digest:
-            raise wrong_manifest(said, subject)
-        return manifest
 
     def _subject(self, tag_or_digest: str) -> str:
         return f"{self}{'@' if ':' in tag_or_digest else ':'}{tag_or_digest}"

@@ -13,7 +13,7 @@ import requests
 from oras.utils import append_url_params
 from requests.auth import AuthBase
 
-from pluginyard.errors import ConfigurationError, RegistryError, RegistryUnavailableError
+from pluginyard.errors import ConfigurationError, PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.retries import is_transient_status
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import error_of, failure_of, root_of
@@ -67,7 +67,8 @@ class Transport:
     def send(self, call: Call, *expected: int) -> requests.Response:
         """Return the answer if its status is expected; transient failures are tried again.
 
-        Raises AuthenticationError, RegistryError, and RegistryUnavailableError after the last attempt.
+        Raises AuthenticationError, RegistryError (AbsentError where the registry says that nothing is there),
+        and RegistryUnavailableError after the last attempt.
         """
         return self.attempts.run(lambda: self.send_once(call, *expected))
 
@@ -79,7 +80,11 @@ class Transport:
             return response
         if call.stream:
             self._read_bounded(response)
-        raise error_of(response, self.subject, who=self.authentication.who)
+        raise self._error_of(response)
+
+    def _error_of(self, response: requests.Response) -> PluginyardError:
+        known = self.authentication
+        return error_of(response, self.subject, who=known.who, secrets=known.secrets)
 
     def _greet(self) -> None:
         """Learn the challenge before the first request: some registries call private content absent."""
@@ -87,7 +92,7 @@ class Transport:
             return
         response = self._request(Call("GET", f"{self._base_url}/v2/"), None)
         if is_transient_status(response.status_code):
-            raise error_of(response, self.subject)
+            raise self._error_of(response)
         if response.status_code == 401:
             self.authentication.learn(response, None)
         self._greeted = True

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
+import io
 from urllib.parse import urlencode
 
 import requests
 from oras.utils import append_url_params
 
 from pluginyard.errors import PluginyardError
-from pluginyard.oci import Descriptor
+from pluginyard.oci import Descriptor, digest_of
 from tasks.doors.registries.authentication import scopes_of
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.origins import resolve_location
@@ -17,7 +17,9 @@ from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import OutgoingBlob
 from tasks.doors.registries.transport import Call
 
-_log = logging.getLogger(__name__)
+_EMPTY = {"Content-Length": "0"}
+_PROOF_CONTENT = b"{}"
+_PROOF = Descriptor("application/octet-stream", digest_of(_PROOF_CONTENT), len(_PROOF_CONTENT))
 _BINARY = {"Content-Type": "application/octet-stream"}
 
 
@@ -33,12 +35,12 @@ def push_blob(client: RegistryClient, descriptor: Descriptor, open_content: Open
 
 
 def prove_push(client: RegistryClient) -> None:
-    """Open an upload and cancel it: the one proof of the right to push that every registry understands."""
-    location = _location(client, client.transport.send(_begin(client), 202))
-    try:
-        client.transport.send_once(Call("DELETE", location, client.push), 200, 202, 204)
-    except PluginyardError as error:  # not every registry can cancel; it forgets the upload by itself
-        _log.debug("the upload opened by the login stays: %s", error.message)
+    """Upload the two bytes that are the config of every artifact: the proof that every registry understands.
+
+    Without a question whether they are there: who may read that may not write yet. An upload that is opened and
+    cancelled would prove the same, but to cancel wants the right to delete.
+    """
+    client.transport.attempts.run(lambda: _upload(client, _PROOF, lambda: io.BytesIO(_PROOF_CONTENT), _begin(client)))
 
 
 def _push_once(
@@ -51,13 +53,14 @@ def _push_once(
     if location is None:
         return "mounted"
     if not location:
-        location = _location(client, client.transport.send_once(_begin(client), 202))
+        location = _begin(client)
     _upload(client, descriptor, open_content, location)
     return "uploaded"
 
 
-def _begin(client: RegistryClient) -> Call:
-    return Call("POST", client.uploads_url(), client.push, {"Content-Length": "0"})
+def _begin(client: RegistryClient) -> str:
+    call = Call("POST", client.uploads_url(), client.push, _EMPTY)
+    return _location(client.transport.send_once(call, 202))
 
 
 def _mount(client: RegistryClient, descriptor: Descriptor, source: str) -> str | None:
@@ -67,14 +70,14 @@ def _mount(client: RegistryClient, descriptor: Descriptor, source: str) -> str |
     """
     query = urlencode({"mount": descriptor.digest, "from": source})
     scopes = client.push | scopes_of(source, "pull")
-    call = Call("POST", f"{client.uploads_url()}?{query}", scopes, {"Content-Length": "0"})
+    call = Call("POST", f"{client.uploads_url()}?{query}", scopes, _EMPTY)
     try:
         response = client.transport.send_once(call, 201, 202)
     except PluginyardError as error:
         if error.transient:
             raise
         return ""
-    return None if response.status_code == 201 else _location(client, response)
+    return None if response.status_code == 201 else _location(response)
 
 
 def _upload(client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, location: str) -> None:
@@ -86,5 +89,5 @@ def _upload(client: RegistryClient, descriptor: Descriptor, open_content: OpenCo
     client.transport.send_once(call, 201, 204)
 
 
-def _location(client: RegistryClient, response: requests.Response) -> str:
+def _location(response: requests.Response) -> str:
     return resolve_location(response.url, response.headers.get("Location", ""))
