@@ -41,8 +41,11 @@ path_symlink(iiii)i path_unlink_file(iii)i sock_accept(iii)i sock_recv(iiiiii)i 
 sock_shutdown(ii)i random_get(ii)i sched_yield()i poll_oneoff(iiii)i proc_exit(i)
 """
 _STREAM = "proxy_continue_stream(i)i proxy_close_stream(i)i"
+_FIRST = """
+proxy_get_configuration(ii)i proxy_continue_request()i proxy_continue_response()i proxy_clear_route_cache()i
+"""
 _BY_ABI = {
-    "0_1_0": "proxy_get_configuration(ii)i proxy_continue_request()i proxy_continue_response()i proxy_clear_route_cache()i",
+    "0_1_0": _FIRST,
     "0_2_0": _STREAM,
     "0_2_1": f"{_STREAM} proxy_get_log_level(i)i",
     "0_2_100": f"{_STREAM} proxy_get_log_level(i)i",

@@ -135,6 +135,11 @@ def test_a_pax_header_marks_a_sparse_file() -> None:
     assert entries(packed) == [("plugin.wasm", 0, "sparse file")]
 
 
+def test_a_link_has_no_content_whatever_it_announces() -> None:
+    packed = gzip.compress(header(b"l", b"00000001000\0", b"2") + header(b"a") + bytes(1024))
+    assert entries(packed) == [("l", 512, "symbolic link"), ("a", 0, "file")]
+
+
 def test_a_global_header_is_an_entry_without_content() -> None:
     record = b"19 comment=abcdefg\n"
     packed = gzip.compress(

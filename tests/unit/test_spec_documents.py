@@ -181,7 +181,7 @@ def test_the_route_schema_is_judged_too() -> None:
 def test_a_pattern_that_could_run_for_long_is_not_run_but_said(pattern: str) -> None:
     begin = time.perf_counter()
     found = judge_documents(
-        schema(f"type: object\nproperties: {{a: {{type: string, example: {'a' * 200}!, pattern: '{pattern}'}}}}")
+        schema(f"type: object\nproperties: {{a: {{type: string, example: {'a' * 100}!, pattern: '{pattern}'}}}}")
     )
     assert time.perf_counter() - begin < 2
     assert [(f.rule, f.level) for f in found] == [("S3", "I")]
@@ -193,6 +193,16 @@ def test_the_longest_pattern_that_is_run_ends_soon() -> None:
     worst = "a*a*a?a?a?a?b"
     assert "not match" in said(schema(f"type: string\nexample: {'a' * 128}\npattern: {worst}"), "S3")
     assert time.perf_counter() - begin < 5
+
+
+def test_a_pattern_is_not_run_over_a_long_text() -> None:
+    found = said(schema(f"type: object\nproperties: {{a: {{type: string, example: {'a' * 129}, pattern: b}}}}"))
+    assert found == "S3 spec.configSchema: not checked: pattern"
+
+
+def test_a_schema_of_thousands_of_parts_is_not_checked_to_its_end() -> None:
+    properties = "\n".join(f"  p{i}: {{type: string}}" for i in range(6_000))
+    assert "a schema of that size" in said(schema(f"type: object\nproperties:\n{properties}"))
 
 
 def test_a_reference_is_never_followed() -> None:

@@ -141,7 +141,7 @@ HOSTILE = {
     + section(8, b"\0") + section(10, b"\1\2\0\x0b"),
     "functions without bodies": MAGIC + EMPTY_TYPE + section(3, b"\1\0"),
     "bodies without functions": MAGIC + section(10, b"\1\2\0\x0b"),
-    "a function of a missing type": MAGIC + EMPTY_TYPE + section(3, b"\1\1"),
+    "a function of a missing type": MAGIC + EMPTY_TYPE + section(3, b"\1\1") + section(10, b"\1\2\0\x0b"),
     "a code section shorter than its count": MAGIC + b"\x0a\x01\x80\x01",
     "a custom section without a name": MAGIC + section(0, b""),
     "a custom name longer than its section": MAGIC + section(0, b"\x7fabc"),
