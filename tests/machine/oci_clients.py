@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -32,11 +33,17 @@ def unpack_newer_package(package: str, program: str, cache: Path) -> Path:
         (state / folder).mkdir(parents=True, exist_ok=True)
     (state / "sources.list").write_text(SOURCE)
     (state / "status").touch()
+    for leftover in state.glob("*.deb"):
+        leftover.unlink()
     _run([*_apt(state), "update"], state)
     _run([*_apt(state), "download", package], state)
     (archive,) = state.glob(f"{package}_*.deb")
-    _run(["dpkg", "-x", str(archive), str(cache / SUITE / package)], state)
+    unpacked = state / "unpacked"
+    _run(["dpkg", "-x", str(archive), str(unpacked)], state)
+    found.parent.mkdir(parents=True, exist_ok=True)
+    (unpacked / program).replace(found)  # last, as a whole: an interrupted run leaves no half a program
     archive.unlink()
+    shutil.rmtree(unpacked)
     return found
 
 
