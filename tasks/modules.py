@@ -69,7 +69,9 @@ def _build_in_container(
             "the container engine is gone", subject=engine_address or "container engine", remedy="start it again"
         )
     containers.sweep(engine, partial(is_alive, workspace.cache))
-    image = containers.ensure_builder_image(engine, build.recipe.builder, build.build_settings, log)
+    image = containers.ensure_builder_image(
+        engine, build.recipe.builder, build.build_settings, log, run_id=workspace.run_id
+    )
     return containers.build_in_container(engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log)
 
 

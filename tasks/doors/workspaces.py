@@ -1,7 +1,8 @@
 """The door to this machine's disk: a folder per run that never outlives its run, and the store of modules.
 
 A run holds an exclusive lock on its folder. A folder whose lock is free belongs to a run that is dead,
-however it died; the next run removes it, and the containers that carry its id.
+however it died; the next run removes it, and the containers that carry its id. A run's id begins with that of
+its cache: runs of another user or machine may share the engine, and their locks cannot be seen from here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
     """Make the folder of a run and remove it at the end, whatever the end is."""
     runs = cache / "runs"
     runs.mkdir(parents=True, exist_ok=True)
-    run_id = f"{os.getpid()}-{secrets.token_hex(4)}"
+    run_id = f"{_cache_id(cache)}-{os.getpid()}-{secrets.token_hex(4)}"
     folder = runs / run_id
     with _held(runs / f"{run_id}.lock") as lock:
         try:
@@ -62,8 +63,22 @@ def _held(path: Path) -> Iterator[Path]:
                 return
 
 
+def _cache_id(cache: Path) -> str:
+    """Return what tells this cache from every other one, made up when it is first asked for."""
+    path = cache / "id"
+    if not path.exists():
+        own = cache / f"id.{os.getpid()}-{secrets.token_hex(4)}"
+        own.write_text(secrets.token_hex(6), encoding="ascii")
+        with suppress(FileExistsError):  # another run of this cache was first: its id holds
+            os.link(own, path)
+        own.unlink()
+    return path.read_text(encoding="ascii")
+
+
 def is_alive(cache: Path, run_id: str) -> bool:
-    """Tell whether the run with this id still holds its lock on this machine."""
+    """Tell whether the run with this id still holds its lock; a run of another cache counts as alive."""
+    if not run_id.startswith(f"{_cache_id(cache)}-"):
+        return True
     path = cache / "runs" / f"{run_id}.lock"
     if not path.exists():
         return False

@@ -37,10 +37,13 @@ class BuilderImage:
     toolchain: str
 
 
-def ensure_builder_image(engine: Engine, builder: Builder, settings: BuildSettings, log: Log) -> BuilderImage:
+def ensure_builder_image(
+    engine: Engine, builder: Builder, settings: BuildSettings, log: Log, *, run_id: str = CHECK_RUN
+) -> BuilderImage:
     """Return the image of `builder`, pulling or building it first where it is missing.
 
-    Raises BuildError where it cannot be had, or has another toolchain than the builder declares.
+    The container in which it is checked is marked with `run_id`, for `sweep`. Raises BuildError where it
+    cannot be had, or has another toolchain than the builder declares.
     """
     with engine_errors(engine.address):
         ready = settings.ready_image(builder)
@@ -49,16 +52,18 @@ def ensure_builder_image(engine: Engine, builder: Builder, settings: BuildSettin
         found = _image_id(engine, wanted)
         if not found:
             with only_one(f"{engine.address} {wanted}"):
-                found = _image_id(engine, wanted) or _make(engine, builder, settings, source, wanted, log)
+                found = _image_id(engine, wanted) or _make(engine, builder, settings, source, wanted, log, run_id)
         toolchain = f"{builder.definition.toolchain.name} {settings.version(builder)}"
         return BuilderImage(ready or wanted, found, toolchain)
 
 
-def _make(engine: Engine, builder: Builder, settings: BuildSettings, source: str, wanted: str, log: Log) -> str:
+def _make(
+    engine: Engine, builder: Builder, settings: BuildSettings, source: str, wanted: str, log: Log, run_id: str
+) -> str:
     """Build the image unless it is `source`; tag it `wanted` after its toolchain was checked."""
     made = source or _build(engine, builder, settings, log)
     declared = builder.definition.toolchain
-    real = declared.version_in(_printed(engine, made, declared.version_command))
+    real = declared.version_in(_printed(engine, made, declared.version_command, run_id))
     check_toolchain(declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wanted)
     repository, _, tag = wanted.rpartition(":")
     engine.client.tag(made, repository, tag)
@@ -160,7 +165,7 @@ def _folder(files: Mapping[str, bytes], ca_bundle: str) -> io.BytesIO:
     return packed
 
 
-def _printed(engine: Engine, image: str, command: tuple[str, ...]) -> str:
+def _printed(engine: Engine, image: str, command: tuple[str, ...], run_id: str) -> str:
     """Return what `command` prints in a container of `image`, without network."""
     config = container_config(
         engine,
@@ -168,7 +173,7 @@ def _printed(engine: Engine, image: str, command: tuple[str, ...]) -> str:
         script=shlex.join(command),
         environment={"HOME": "/tmp", "GOTOOLCHAIN": "local", "GOENV": "off"},  # noqa: S108 - its own tmpfs
         limits=Limits(),
-        run_id=CHECK_RUN,
+        run_id=run_id,
     )
     ended = run_once(engine, config, CHECK_SECONDS)
     return "\n".join(ended.last_lines)
