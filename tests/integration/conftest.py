@@ -13,3 +13,5 @@ from tests.machine.registries import (  # noqa: F401
     tls_registry,
     token_registry,
 )
+from tests.machine.prefect_server import prefect_server  # noqa: F401
+from tests.machine.command_line import command_line, commands_to_end, shared_command_line  # noqa: F401

@@ -1,0 +1,146 @@
+"""A real Prefect server on loopback, as a user would start one: what it keeps of runs can be read and searched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+START_SECONDS = 120
+_PAGE = 200
+# Records reach the database within a second, and the server's own work does not slow the runs (docs/decisions.md).
+_SETTINGS = {
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    """Say where a server listens, and where it keeps its database."""
+
+    url: str
+    home: Path
+
+    def read(self, kind: str, **asked: Any) -> list[dict[str, Any]]:
+        """Return every `flow_runs`, `task_runs`, `logs` or `artifacts` that matches, page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._post(f"{kind}/filter", {"limit": _PAGE, "offset": len(found), **asked})
+            found += page
+            if len(page) < _PAGE:
+                return found
+
+    def newest_run(self, name: str) -> dict[str, Any]:
+        """Return the newest flow run of that name."""
+        asked = {"flow_runs": {"name": {"any_": [name]}}, "sort": "START_TIME_DESC"}
+        return self.read("flow_runs", **asked)[0]
+
+    def task_runs(self, run_id: str, until: str = "post-report") -> list[dict[str, Any]]:
+        """Return the task runs of a flow run in order, once the task `until` is among them and all are done.
+
+        They reach the server as events, a moment after the run.
+        """
+        deadline = time.monotonic() + 30
+        found: list[dict[str, Any]] = []
+        while time.monotonic() < deadline:
+            found = self.read("task_runs", flow_runs={"id": {"any_": [run_id]}})
+            ended = all(item["state_type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED") for item in found)
+            if ended and any(item["name"].startswith(until) for item in found):
+                return sorted(found, key=lambda item: str(item["start_time"]))
+            time.sleep(0.25)
+        raise AssertionError(f"{until} is not among {[(item['name'], item['state_type']) for item in found]}")
+
+    def _post(self, path: str, document: dict[str, Any]) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            f"{self.url}/{path}", json.dumps(document).encode(), {"Content-Type": "application/json"}
+        )
+        with _opener().open(request, timeout=30) as answer:
+            page: list[dict[str, Any]] = json.load(answer)
+        return page
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@contextlib.contextmanager
+def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
+    """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
+    port = _free_port()
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-ui",
+    ]
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=home,
+            env={**plain, **_SETTINGS, "PREFECT_HOME": str(home)},
+            start_new_session=True,
+        )
+        try:
+            server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+            _await(process, server)
+            yield server
+        finally:
+            _end(process)
+
+
+def _await(process: subprocess.Popen[bytes], server: PrefectServer) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), _opener().open(f"{server.url}/health", timeout=2) as answer:
+            if answer.status == 200:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"the Prefect server did not start:\n{(server.home / 'server.log').read_text()[-2000:]}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the command and the server it started: they are one group, and only theirs."""
+    for number, seconds in ((signal.SIGTERM, 15), (signal.SIGKILL, 15)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=seconds)
+    process.wait(timeout=5)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """Give a Prefect server of this session."""
+    with run_prefect_server(tmp_path_factory.mktemp("prefect-server")) as server:
+        yield server
