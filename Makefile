@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-flows test-integration lint format lock engine engine-stop bench clean
+.PHONY: help setup demo test test-unit test-flows test-integration lint format reference lock engine engine-stop bench clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,7 @@ help: ## list the chores
 setup: .venv/.dev ## make .venv with everything a developer needs
 
 demo: .venv/.run ## publish an example plugin into an OCI layout folder and show what gateways say
+	@mkdir -p $(PREFECT_HOME)
 	@$(BIN)/python -m examples.demo
 
 test: lint test-unit test-flows test-integration ## all tiers, in the order of cost
@@ -37,6 +38,9 @@ lint: .venv/.dev ## ruff, mypy --strict, import contracts
 format: .venv/.dev ## let ruff format and mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: .venv/.dev ## render docs/reference.md from the code
+	COLUMNS=100 $(BIN)/python -c 'from flows.__main__ import command_help; from pluginyard.reference import render_reference; print(render_reference(command_help()), end="")' > docs/reference.md
 
 engine: .venv/.dev ## start a private container engine (Debian or Ubuntu, as root)
 	$(BIN)/python -m tests.machine.engine start

@@ -33,6 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return VerdictError.exit_code if result.get("ok") is False else 0
 
 
+def command_help() -> dict[str, str]:
+    """Return the help text of each command, as the reference shows it."""
+    parser = _parser()
+    (choices,) = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return {name: command.format_help() for name, command in choices.items()}
+
+
 def _fail(error: PluginyardError, output: str) -> int:
     """Tell the person who must act; with JSON, tell the machine too."""
     print(f"error: {error}", file=sys.stderr)

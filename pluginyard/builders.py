@@ -79,14 +79,14 @@ class HostToolchain(_Section):
 class NeededBy(_Section):
     """Say when there is something to fetch: the file is missing, or a line of it matches."""
 
-    file: str
-    pattern: Pattern
+    file: str = Field(description="File of the plugin's folder, as go.mod")
+    pattern: Pattern = Field(description="Regular expression, looked for line by line")
 
 
 class Fetch(_Section):
     """Fetch dependencies: with network, without running code of the plugin."""
 
-    commands: tuple[Command, ...] = Field(min_length=1)
+    commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
     tidy: tuple[Command, ...] = Field((), description="Run first where the setting `tidy` is on")
     needed_by: NeededBy | None = None
     environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
@@ -95,7 +95,7 @@ class Fetch(_Section):
 class Compile(_Section):
     """Compile the module: without network."""
 
-    commands: tuple[Command, ...] = Field(min_length=1)
+    commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
     output: str = Field(description="File the commands leave, below the build's root")
     environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
 
@@ -103,7 +103,7 @@ class Compile(_Section):
 class Failure(_Section):
     """Translate what a toolchain prints into what a person must do; the first match counts."""
 
-    pattern: Pattern
+    pattern: Pattern = Field(description="Regular expression, looked for in the last lines of output")
     message: str = Field(description="What failed; {1} is the pattern's first group")
     remedy: str = Field(description="What to do about it")
 

@@ -1,0 +1,102 @@
+"""docs/reference.md, rendered from the code, so that it cannot disagree with it (`make reference`)."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from pluginyard import errors
+from pluginyard.builders import Definition
+from pluginyard.configuration import RepositorySettings
+from pluginyard.publish_requests import PublishRequest
+from pluginyard.rules import RULES
+from pluginyard.site import Site
+
+_HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
+
+
+def render_reference(command_help: Mapping[str, str]) -> str:
+    """Return the whole page; `command_help` holds the help text of each command."""
+    sections = [
+        _HEAD,
+        "## Commands",
+        *(f"### pluginyard {name}\n\n```text\n{text.rstrip()}\n```" for name, text in command_help.items()),
+        "## Exit codes",
+        _table(("code", "error", "meaning"), _exit_codes()),
+        "## Parameters of the flow `publish-plugin`",
+        _table(("parameter", "default", "meaning"), _fields(PublishRequest)),
+        "## Settings of a site (environment variables)",
+        "What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one "
+        "registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or "
+        "digit); before them a Prefect block, after them the container engine's own store.",
+        _table(("setting", "default", "variable"), _fields(Site)),
+        "## pluginyard.yaml",
+        "At the top of the plugin repository, read at the commit that is built; every key is optional.",
+        _table(("key", "default", "meaning"), _fields(RepositorySettings)),
+        "## builder.yaml",
+        "One folder of `builders/` each; [builders.md](builders.md) shows how to add one.",
+        _table(("key", "default", "meaning"), _fields(Definition)),
+        "## Rules of the verdict",
+        "E: a gateway would not load it. W: it violates the image spec. I: information.",
+        _table(("rule", "level", "title", "remedy"), _rules()),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _exit_codes() -> Iterator[tuple[str, str, str]]:
+    yield "0", "", "done"
+    yield "1", "", "a fault of pluginyard itself"
+    known = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.PluginyardError)]
+    for kind in sorted(known, key=lambda item: item.exit_code):
+        if kind is not errors.PluginyardError:
+            again = " (tried again)" if kind.transient else ""
+            yield str(kind.exit_code), f"`{kind.__name__}`", f"{_first_line(kind)}{again}"
+    yield "130", "", "interrupted"
+
+
+def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield a row for each field of `model`, those of nested models after their own."""
+    for name, field in model.model_fields.items():
+        nested = _nested(field.annotation)
+        default = field.get_default(call_default_factory=True) if not field.is_required() else "required"
+        shown = "" if isinstance(default, BaseModel) else f"`{_plain(default)}`" if default != "required" else "required"
+        yield f"`{prefix}{name}`", shown, field.description or (_first_line(nested[0]) if nested else "")
+        if nested:
+            yield from _fields(nested[0], f"{prefix}{name}{nested[1]}.")
+
+
+def _nested(annotation: Any) -> tuple[type[BaseModel], str] | None:
+    """Return the model within `annotation`, and how a path goes on from its field."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, ""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    models = [item for item in arguments if isinstance(item, type) and issubclass(item, BaseModel)]
+    if not models:
+        return None
+    return models[0], "" if origin in (typing.Union, types.UnionType) else ".NAME" if origin not in (tuple, list) else "[]"
+
+
+def _rules() -> Iterator[tuple[str, str, str, str]]:
+    for rule in RULES.values():
+        yield rule.id, rule.level, rule.title, rule.remedy
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None or value in ("", (), [], {}):
+        return "-"
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _first_line(kind: type) -> str:
+    return (kind.__doc__ or "").strip().splitlines()[0]
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
