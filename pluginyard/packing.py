@@ -43,7 +43,7 @@ def pack_module(module: BinaryIO, size: int, target: BinaryIO) -> Descriptor:
     header = tarfile.TarInfo(MODULE_NAME)
     header.size, header.mode, header.mtime = size, 0o644, 0
     output = _Digesting(target)
-    with gzip.GzipFile("", "wb", _LEVEL, fileobj=output, mtime=0) as archive:  # type: ignore[arg-type]
+    with gzip.GzipFile("", "wb", _LEVEL, fileobj=output, mtime=0) as archive:
         archive.write(header.tobuf(tarfile.USTAR_FORMAT))
         shutil.copyfileobj(module, archive, _BLOCK)
         archive.write(bytes(-size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE))

@@ -16,6 +16,9 @@ from pluginyard.publish_requests import PublishRequest
 from pluginyard.rules import RULES
 from pluginyard.site import Site
 
+_CREDENTIALS = """What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for
+one registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
+before them a Prefect block, after them the container engine's own store."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -30,9 +33,7 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         "## Parameters of the flow `publish-plugin`",
         _table(("parameter", "default", "meaning"), _fields(PublishRequest)),
         "## Settings of a site (environment variables)",
-        "What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one "
-        "registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or "
-        "digit); before them a Prefect block, after them the container engine's own store.",
+        _CREDENTIALS,
         _table(("setting", "default", "variable"), _fields(Site)),
         "## pluginyard.yaml",
         "At the top of the plugin repository, read at the commit that is built; every key is optional.",
@@ -50,7 +51,7 @@ def render_reference(command_help: Mapping[str, str]) -> str:
 def _exit_codes() -> Iterator[tuple[str, str, str]]:
     yield "0", "", "done"
     yield "1", "", "a fault of pluginyard itself"
-    known = [item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.PluginyardError)]
+    known = [item for item in vars(errors).values() if isinstance(item, type) and _is_error(item)]
     for kind in sorted(known, key=lambda item: item.exit_code):
         if kind is not errors.PluginyardError:
             again = " (tried again)" if kind.transient else ""
@@ -58,12 +59,15 @@ def _exit_codes() -> Iterator[tuple[str, str, str]]:
     yield "130", "", "interrupted"
 
 
+def _is_error(kind: type) -> bool:
+    return issubclass(kind, errors.PluginyardError)
+
+
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield a row for each field of `model`, those of nested models after their own."""
     for name, field in model.model_fields.items():
         nested = _nested(field.annotation)
-        default = field.get_default(call_default_factory=True) if not field.is_required() else "required"
-        shown = "" if isinstance(default, BaseModel) else f"`{_plain(default)}`" if default != "required" else "required"
+        shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
         yield f"`{prefix}{name}`", shown, field.description or (_first_line(nested[0]) if nested else "")
         if nested:
             yield from _fields(nested[0], f"{prefix}{name}{nested[1]}.")
@@ -77,7 +81,9 @@ def _nested(annotation: Any) -> tuple[type[BaseModel], str] | None:
     models = [item for item in arguments if isinstance(item, type) and issubclass(item, BaseModel)]
     if not models:
         return None
-    return models[0], "" if origin in (typing.Union, types.UnionType) else ".NAME" if origin not in (tuple, list) else "[]"
+    if origin in (typing.Union, types.UnionType):
+        return models[0], ""
+    return models[0], "[]" if origin in (tuple, list) else ".NAME"
 
 
 def _rules() -> Iterator[tuple[str, str, str, str]]:
@@ -86,11 +92,13 @@ def _rules() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return ""
     if isinstance(value, bool):
-        return str(value).lower()
+        return f"`{str(value).lower()}`"
     if value is None or value in ("", (), [], {}):
         return "-"
-    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return f"`{', '.join(map(str, value)) if isinstance(value, tuple | list) else value}`"
 
 
 def _first_line(kind: type) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -199,9 +198,7 @@ def _publish(
     overwrite: bool,
 ) -> str:
     if holder is None:
-        blobs: dict[str, Callable[[], BinaryIO]] = {
-            digest: partial(Path(path).open, "rb") for digest, path in artifact.files.items()
-        }
+        blobs = {digest: _opener(Path(path)) for digest, path in artifact.files.items()}
         return registries.push_artifact(
             repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite
         )
@@ -211,6 +208,10 @@ def _publish(
         holder, repository, artifact.manifest.digest, tag=build.release.version, overwrite=overwrite
     )
     return "published"
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
 
 
 def _follow(build: PluginBuild, artifact: PackedArtifact, repository: Repository) -> str:

@@ -19,10 +19,10 @@ from pluginyard.publish_requests import PublishRequest
 from tests.machine.example_repository import commit, git, make_repository
 
 TAG = "wasm-go-request-block-v1.0.0"
-NINE = (
-    "resolve-release checkout-source detect-files build-module pack-artifact log-in push-artifact verify-artifact "
-    "post-report"
-).split()
+NINE = [
+    *("resolve-release", "checkout-source", "detect-files", "build-module", "pack-artifact"),
+    *("log-in", "push-artifact", "verify-artifact", "post-report"),
+]
 
 
 def publish(repository: Path, *registries: Path, **fields: Any) -> dict[str, Any]:

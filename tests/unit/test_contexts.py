@@ -47,7 +47,8 @@ def test_the_whole_folder_is_read_and_no_neighbour() -> None:
 
 def test_a_local_replace_is_followed_out_of_the_folder_and_only_one_step() -> None:
     files = {
-        f"{GO}/a/go.mod": "module a\nreplace (\n\texample.com/mcp => ../../pkg/mcp // shared\n\texample.com/x v1.0.0 => example.com/y v1.0.0\n)\n",
+        f"{GO}/a/go.mod": "module a\nreplace (\n\texample.com/mcp => ../../pkg/mcp // shared\n"
+        "\texample.com/x v1.0.0 => example.com/y v1.0.0\n)\n",
         f"{GO}/a/main.go": "",
         "plugins/wasm-go/pkg/mcp/go.mod": "module mcp\nreplace z => ../other",
         "plugins/wasm-go/pkg/mcp/mcp.go": "",
@@ -106,14 +107,12 @@ def test_a_replace_that_leaves_the_repository_is_refused(target: str) -> None:
 
 
 def test_a_replace_to_nothing_names_what_is_missing() -> None:
-    with pytest.raises(SourceError, match="commit plugins/wasm-go/pkg/gone/go.mod"):
+    with pytest.raises(SourceError, match=r"commit plugins/wasm-go/pkg/gone/go\.mod"):
         collect({f"{GO}/a/go.mod": "replace x => ../../pkg/gone"}, f"{GO}/a")
 
 
 def test_a_submodule_in_the_context_is_refused() -> None:
-    tree = SourceTree(
-        (SourceFile("a/go.mod", REGULAR, "0" * 40), SourceFile("a/vendor/x", SUBMODULE, "1" * 40))
-    )
+    tree = SourceTree((SourceFile("a/go.mod", REGULAR, "0" * 40), SourceFile("a/vendor/x", SUBMODULE, "1" * 40)))
     with pytest.raises(SourceError, match="submodule"):
         collect_context(tree, "a", "go.mod", lambda file: b"")
 

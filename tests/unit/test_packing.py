@@ -40,9 +40,7 @@ def test_the_same_module_gives_the_same_bytes_in_another_process_and_time_zone()
         "sys.stdout.write(pack_module(io.BytesIO(c),len(c),io.BytesIO()).digest)"
     )
     environment = dict(os.environ) | {"TZ": "Pacific/Auckland", "PYTHONPATH": ".", "SOURCE_DATE_EPOCH": "1"}
-    other = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
+    other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert other.stdout == pack(bytes(range(256)) * 4000)[0].digest
 
 

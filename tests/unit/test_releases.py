@@ -61,7 +61,8 @@ def test_a_bad_tag_is_refused_with_the_nearest_valid_one(tag: str, nearest: str)
 
 @pytest.mark.parametrize(
     "tag",
-    ["", "v1.0.0", "wasm-go-x$(id)-v1.0.0", "wasm-go-a;b-v1.0.0", "wasm-go-..-v1.0.0", "wasm-go-a/../b-v1.0.0", "wasm-go-a b-v1.0.0",
+    ["", "v1.0.0", "wasm-go-x$(id)-v1.0.0", "wasm-go-a;b-v1.0.0", "wasm-go-..-v1.0.0", "wasm-go-a/../b-v1.0.0",
+     "wasm-go-a b-v1.0.0",
      "wasm-go-x-v1.0.0\n", "wasm-go-`id`-v1.0.0", "wasm-go-x-v１.0.0"],
 )  # fmt: skip
 def test_what_is_no_tag_is_refused(tag: str) -> None:
