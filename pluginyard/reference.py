@@ -12,13 +12,15 @@ from pydantic import BaseModel
 from pluginyard import errors
 from pluginyard.builders import Definition
 from pluginyard.configuration import RepositorySettings
+from pluginyard.errors import PluginyardError
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.rules import RULES
 from pluginyard.site import Site
 
-_CREDENTIALS = """What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for
-one registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
-before them a Prefect block, after them the container engine's own store."""
+_CREDENTIALS = """\
+What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one registry
+`REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit); before them
+a Prefect block, after them the container engine's own store."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -51,16 +53,11 @@ def render_reference(command_help: Mapping[str, str]) -> str:
 def _exit_codes() -> Iterator[tuple[str, str, str]]:
     yield "0", "", "done"
     yield "1", "", "a fault of pluginyard itself"
-    known = [item for item in vars(errors).values() if isinstance(item, type) and _is_error(item)]
-    for kind in sorted(known, key=lambda item: item.exit_code):
-        if kind is not errors.PluginyardError:
-            again = " (tried again)" if kind.transient else ""
-            yield str(kind.exit_code), f"`{kind.__name__}`", f"{_first_line(kind)}{again}"
+    kinds = (item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, PluginyardError))
+    for kind in sorted((item for item in kinds if item is not PluginyardError), key=lambda item: item.exit_code):
+        again = " (tried again)" if kind.transient else ""
+        yield str(kind.exit_code), f"`{kind.__name__}`", f"{_first_line(kind)}{again}"
     yield "130", "", "interrupted"
-
-
-def _is_error(kind: type) -> bool:
-    return issubclass(kind, errors.PluginyardError)
 
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
