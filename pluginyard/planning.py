@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pluginyard.builders import Builder, choose_builder
 from pluginyard.configuration import FILE_NAME, RepositorySettings, load_configuration
 from pluginyard.contexts import Read, collect_context
-from pluginyard.documents import find_documents
+from pluginyard.documents import SPEC, find_documents
 from pluginyard.errors import RequestError, SourceError
 from pluginyard.fingerprints import fingerprint_of
 from pluginyard.plugins import Plugin, PluginBuild, Source, SourceTree
@@ -27,6 +27,7 @@ from pluginyard.releases import (
     version_of_commit,
 )
 from pluginyard.site import Site
+from pluginyard.spec_documents import check_spec
 
 HostVersion = Callable[[Builder], str]
 """Return the version of this machine's own toolchain if that will build, empty for a container."""
@@ -109,13 +110,17 @@ def find_plugin(
         file = tree.file(f"{folder}/{name}")
         return read(file) if file else None
 
+    documents = find_documents(tree, folder)
+    for document in documents:
+        if document.media_type == SPEC:
+            check_spec(read(document.file), subject=document.file.path)
     return Plugin(
         language=release.language,
         name=release.name,
         folder=folder,
         builder=builder.name,
         context=collect_context(tree, folder, builder.definition.manifest, read, own.inputs),
-        documents=find_documents(tree, folder),
+        documents=documents,
         declared_version=(content("VERSION") or b"").decode("utf-8", "replace").strip(),
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
         has_prebuild=tree.file(f"{folder}/.prebuild") is not None,

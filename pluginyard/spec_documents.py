@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pluginyard.errors import SourceError
 from pluginyard.spec_schemas import judge_schema
 from pluginyard.verdicts import Finding, find
 from pluginyard.yaml_documents import UnreadableYamlError, load_document
@@ -51,6 +52,22 @@ _FIELDS = (
     ("spec.routeConfigSchema", _MAP, False),
     ("spec.routeConfigSchema.openAPIV3Schema", _MAP, False),
 )
+
+
+def check_spec(spec_yaml: bytes, *, subject: str) -> None:
+    """Raise SourceError for a spec.yaml that cannot be read, or that readers would read differently.
+
+    That is all that keeps a release from being published: of what else S1 to S4 say, no gateway takes notice.
+    """
+    remedy = "mend spec.yaml: the console and other readers would fail on it, or each take another value"
+    try:
+        if len(spec_yaml) > MAX_SPEC_BYTES:
+            raise UnreadableYamlError(f"it is larger than {MAX_SPEC_BYTES} bytes")
+        document, duplicates = load_document(spec_yaml)
+    except UnreadableYamlError as error:
+        raise SourceError(f"rule S1: {error}", subject=subject, remedy=remedy) from None
+    if duplicates or not isinstance(document, dict):
+        raise SourceError(f"rule S1: {'; '.join(duplicates) or 'it is no map'}", subject=subject, remedy=remedy)
 
 
 def judge_documents(spec_yaml: bytes, *, version: str = "", declared_version: str = "") -> tuple[Finding, ...]:
