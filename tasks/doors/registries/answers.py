@@ -148,7 +148,7 @@ def _tls_failure(error: requests.RequestException, subject: str) -> RegistryErro
     return RegistryError(
         "the registry's TLS certificate is not trusted",
         subject=subject,
-        remedy="name a file with its authority (PEM): PLUGINYARD_CA_BUNDLE",
+        remedy="name its authority (PEM) as CA bundle: PLUGINYARD_CA_BUNDLE",
     )
 
 
