@@ -199,7 +199,9 @@ def _identity(builder: Builder, settings: BuildSettings, compiling: Step) -> dic
         "toolchain": f"{builder.definition.toolchain.name} {settings.version(builder)}",
         "image": pinned[1] if pinned else "",
         "definition": builder.digest,
+        "fetch": [list(command) for command in builder.definition.fetch.commands] if builder.definition.fetch else [],
         "commands": [list(command) for command in compiling.commands],
+        "output": builder.definition.compile.output,
         "environment": dict(sorted(compiling.environment.items())),
         "tidy": settings.tidy,
     }

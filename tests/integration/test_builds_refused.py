@@ -55,7 +55,7 @@ def test_a_faulty_rust_plugin_is_told_in_words(bench: Bench, files: dict[str, st
 OUTPUTS = {
     "nothing": ("true", "is missing"),
     "a link out": (f"ln -s /etc/shadow {MODULE}", "is a link to /etc/shadow"),
-    "a link to a module": (f"echo x > other; ln -s $PWD/other {MODULE}", "is a link"),
+    "a link to a module": (f'echo x > other; ln -s "$PWD/other" {MODULE}', "is a link"),
     "a folder": (f"mkdir {MODULE}", "is a folder"),
     "a pipe": (f"mkfifo {MODULE}", "is no regular file"),
     "too large": (f"truncate -s 100M {MODULE}", "is 104857600 bytes long"),
@@ -102,7 +102,7 @@ def test_a_build_that_takes_too_much_memory_is_told_so(bench: Bench) -> None:
 
 def test_a_compiler_that_the_kernel_ends_is_told_so(bench: Bench) -> None:
     with pytest.raises(BuildError, match="of memory"):
-        bench.limited(memory_bytes=80 * 1024 * 1024).build("go", GO_PLUGIN, needs_fetch=False)
+        bench.limited(memory_bytes=32 * 1024 * 1024).build("go", GO_PLUGIN, needs_fetch=False)
 
 
 def test_a_build_cannot_start_processes_without_end(bench: Bench) -> None:

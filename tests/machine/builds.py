@@ -38,17 +38,20 @@ RUST_PLUGIN = {
     "Cargo.toml": '[package]\nname = "a-small-one"\nversion = "0.1.0"\nedition = "2021"\n'
     '[lib]\ncrate-type = ["cdylib"]\n[workspace]\n',
     "Cargo.lock": 'version = 4\n\n[[package]]\nname = "a-small-one"\nversion = "0.1.0"\n',
-    "src/lib.rs": '#[no_mangle]\npub extern "C" fn add(a: i32, b: i32) -> i32 {\n    a.checked_add(b).expect("too much")\n}\n',
+    "src/lib.rs": '#[no_mangle]\npub extern "C" fn add(a: i32, b: i32) -> i32 {\n'
+    '    a.checked_add(b).expect("too much")\n}\n',
 }
 
 
-def pack_context(files: Mapping[str, str | bytes], path: Path, *, folder: str = FOLDER, mtime: int = 0) -> Path:
+def pack_context(
+    files: Mapping[str, str | bytes], path: Path, *, folder: str = FOLDER, mtime: int = 0, mode: int = 0o644
+) -> Path:
     """Write `files` of the plugin in `folder` as the tar that a build is given."""
     with tarfile.open(path, "w") as archive:
         for name, content in files.items():
             data = content.encode() if isinstance(content, str) else content
             member = tarfile.TarInfo(f"{folder}/{name}")
-            member.size, member.mtime, member.mode = len(data), mtime, 0o644
+            member.size, member.mtime, member.mode = len(data), mtime, mode
             archive.addfile(member, io.BytesIO(data))
     return path
 
@@ -113,7 +116,9 @@ class Bench:
     ) -> BuiltModule:
         """Build `files` (or what `context` holds in `folder`) and return the module."""
         chosen = self.builders[builder] if isinstance(builder, str) else builder
-        packed = context or pack_context(files or {"main.sh": ""}, self.folder / f"{uuid.uuid4().hex}.tar", folder=folder)
+        packed = context or pack_context(
+            files or {"main.sh": ""}, self.folder / f"{uuid.uuid4().hex}.tar", folder=folder
+        )
         image = ensure_builder_image(self.engine, chosen, self.settings, self.logged.append)
         recipe = plan_recipe(chosen, plugin_folder=folder, settings=self.settings, **planning)
         write = log or self.logged.append

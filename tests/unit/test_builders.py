@@ -73,11 +73,17 @@ def test_the_nearest_builder_is_named() -> None:
     assert "did you mean tinygo?" in raised.value.remedy
 
 
-def test_any_changed_file_of_the_folder_makes_another_builder() -> None:
+def test_any_changed_file_of_the_image_makes_another_builder() -> None:
     assert small().digest == small().digest
     changed = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM y"})
-    renamed = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "more.sh": b""})
-    assert len({small().digest, changed.digest, renamed.digest}) == 3
+    more = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "more.sh": b""})
+    renamed = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "other.sh": b""})
+    assert len({small().digest, changed.digest, more.digest, renamed.digest}) == 4
+
+
+def test_a_better_remedy_is_no_other_builder() -> None:
+    told = SMALL + b"failures: [{pattern: x, message: x, remedy: y}]\n"
+    assert small(told).digest == small().digest
 
 
 @pytest.mark.parametrize("name", ["go", "rust", "tinygo"])

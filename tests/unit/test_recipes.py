@@ -152,6 +152,28 @@ def test_a_changed_script_of_the_builder_changes_the_identity() -> None:
     assert other.identity != plan().identity
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"[[tiny, build]]", b"[[tiny, build, -O2]]"),
+        (b"{work}/out/plugin.wasm", b"{work}/out/other.wasm"),
+        (b"manifest:", b"environment: {A: b}\nmanifest:"),
+        (b"manifest:", b"fetch: {commands: [[tiny, fetch]]}\nmanifest:"),
+        (b"version: 1.0.0", b"version: 1.0.1"),
+    ],
+)
+def test_what_a_definition_runs_changes_the_identity(old: bytes, new: bytes) -> None:
+    identities = [
+        plan_recipe(
+            load_builder("tiny", {"builder.yaml": text, "Dockerfile": b""}),
+            plugin_folder=FOLDER,
+            settings=BuildSettings(),
+        ).identity
+        for text in (SMALL, SMALL.replace(old, new))
+    ]
+    assert identities[0] != identities[1]
+
+
 def test_a_host_toolchain_is_another_identity_with_its_own_version() -> None:
     recipe = plan().on_host("1.24.11")
     assert recipe.kind == "host"

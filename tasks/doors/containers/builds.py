@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from pluginyard.buildfailures import StepName, explain_failure, output_error, time_limit_error
+from pluginyard.buildfailures import StepName, explain_failure, time_limit_error
 from pluginyard.errors import ConfigurationError
 from pluginyard.recipes import BuiltModule, Recipe, Step
 from tasks.doors.containers.engines import Engine, engine_errors
@@ -26,11 +26,10 @@ from tasks.doors.containers.hardening import (
     volume_mount,
 )
 from tasks.doors.containers.images import BuilderImage
+from tasks.doors.containers.outputs import open_output, unpack_module
 from tasks.doors.containers.running import remove_quietly, run_step
-from tasks.doors.containers.streams import pack_work, unpack_module
+from tasks.doors.containers.streams import pack_work
 
-# Go's fs.FileMode, which the engine reports: any of these bits means it is no regular file.
-_MODE_TYPE, _MODE_FOLDER = 0x8F280000, 0x80000000
 Log = Callable[[str], None]
 
 
@@ -125,17 +124,8 @@ class Workplace:
 
     def take_module(self, target: Path) -> BuiltModule:
         """Stream the module out of the volume to `target`."""
-        from docker import errors
-
-        try:
-            blocks, facts = self._client.get_archive(self._name("compile"), self._recipe.output(WORK))
-        except errors.NotFound as error:
-            raise output_error(self._recipe, "is missing") from error
-        if facts["mode"] & _MODE_TYPE:
-            raise output_error(self._recipe, f"is {_kind(facts)}")
-        if facts["size"] > self._recipe.limits.module_bytes:
-            raise output_error(self._recipe, f"is {facts['size']} bytes long")
-        return unpack_module(iter(blocks), self._recipe, target)
+        with open_output(self._client, self._name("compile"), self._recipe) as blocks:
+            return unpack_module(blocks, self._recipe, target)
 
     def _step(self, step: StepName) -> Step:
         found = self._recipe.fetch if step == "fetch" else self._recipe.compile
@@ -159,12 +149,6 @@ class Workplace:
 
     def _name(self, step: Literal["fetch", "compile"]) -> str:
         return f"{self._volume}-{step}"
-
-
-def _kind(facts: dict[str, Any]) -> str:
-    if facts["mode"] & _MODE_FOLDER:
-        return "a folder"
-    return f"a link to {facts['linkTarget']}" if facts.get("linkTarget") else "no regular file"
 
 
 def _authorities(bundle: str) -> bytes:

@@ -75,19 +75,24 @@ def _connect(address: str) -> Engine:
 
 @contextlib.contextmanager
 def engine_errors(subject: str) -> Iterator[None]:
-    """Translate what the SDK raises: no answer is worth another try, a refusal is not."""
+    """Translate what the SDK raises: no answer is worth another try, a refusal is not.
+
+    A full disk or unreadable file of this machine is no error of the engine, and is told as what it is.
+    """
     import requests.exceptions
     from docker import errors
 
     try:
         yield
-    except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, OSError) as error:
-        raise EngineUnavailableError("the container engine does not answer", subject=subject, remedy=_REMEDY) from error
-    except errors.APIError as error:
+    except errors.APIError as error:  # first: it is a requests exception too
         raise _refusal(subject, error.explanation or str(error), error.status_code) from error
-    except errors.DockerException as error:
+    except (requests.exceptions.RequestException, errors.DockerException, ConnectionError) as error:
         raise EngineUnavailableError(
-            f"the container engine cannot be reached: {error}", subject=subject, remedy=_REMEDY
+            f"the container engine does not answer: {str(error)[:300]}", subject=subject, remedy=_REMEDY
+        ) from error
+    except OSError as error:
+        raise BuildError(
+            f"this machine could not do its part: {error}", subject=subject, remedy="make room, or mend the permissions"
         ) from error
 
 

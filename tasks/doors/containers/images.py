@@ -110,7 +110,7 @@ def _build(engine: Engine, builder: Builder, settings: BuildSettings, log: Log) 
     arguments = {"BASE_IMAGE": base, "VERSION": settings.version(builder)}
     proxies = {name: value for name, value in settings.fetch_environment.items() if name.upper().endswith("_PROXY")}
     events = engine.client.build(
-        fileobj=_folder(builder.files, settings.ca_bundle),
+        fileobj=_folder(builder.image_files, settings.ca_bundle),
         custom_context=True,
         buildargs={**arguments, **proxies},
         rm=True,

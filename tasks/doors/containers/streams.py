@@ -1,21 +1,16 @@
-"""What goes into a build and what comes out, as tar streams: the engine may be on another machine."""
+"""What goes into a build, as one tar stream: the engine may be on another machine."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
-from pluginyard.buildfailures import output_error
-from pluginyard.recipes import BuiltModule, Recipe
 from tasks.doors.containers.hardening import NOBODY
 
-BLOCK = 1024 * 1024
 # A build writes below these; the volume's top may be root's.
 FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")
 
@@ -69,64 +64,3 @@ def _owned(member: tarfile.TarInfo, kind: bytes, mode: int) -> tarfile.TarInfo:
     member.uname = member.gname = ""
     member.pax_headers = {}
     return member
-
-
-class _Joined:
-    """Read an iterator of blocks as a file."""
-
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._blocks = blocks
-        self._rest = b""
-
-    def read(self, count: int) -> bytes:
-        """Return the next `count` bytes, or fewer at the end."""
-        while len(self._rest) < count:
-            block = next(self._blocks, b"")
-            if not block:
-                break
-            self._rest += block
-        taken, self._rest = self._rest[:count], self._rest[count:]
-        return taken
-
-
-def unpack_module(blocks: Iterator[bytes], recipe: Recipe, target: Path) -> BuiltModule:
-    """Write the one regular file of the tar in `blocks` to `target` at once, and return it.
-
-    Raises BuildError for a link, a folder or a file above the limit: what lies at the output's
-    place is the plugin's doing.
-    """
-    with tarfile.open(fileobj=cast(IO[bytes], _Joined(blocks)), mode="r|") as archive:
-        member = archive.next()
-        if member is None or not member.isreg():
-            raise output_error(recipe, f"is {_kind(member)}")
-        if member.size > recipe.limits.module_bytes:
-            raise output_error(recipe, f"is {member.size} bytes long")
-        content = archive.extractfile(member)
-        assert content is not None  # noqa: S101 - a regular member has content
-        return store_module(content, recipe, target)
-
-
-def _kind(member: tarfile.TarInfo | None) -> str:
-    if member is None:
-        return "missing"
-    if member.isdir():
-        return "a folder"
-    return f"a link to {member.linkname}" if member.issym() or member.islnk() else "no regular file"
-
-
-def store_module(content: IO[bytes], recipe: Recipe, target: Path) -> BuiltModule:
-    """Write `content` to `target` at once, whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest, size = hashlib.sha256(), 0
-    handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            while block := content.read(BLOCK):
-                digest.update(block)
-                size += file.write(block)
-        Path(part).chmod(0o644)
-        Path(part).replace(target)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    return BuiltModule(str(target), f"sha256:{digest.hexdigest()}", size, recipe.toolchain, recipe.kind)

@@ -11,6 +11,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from pluginyard.buildfailures import output_error
 from pluginyard.errors import SourceError
@@ -92,24 +93,28 @@ def _outside(name: str) -> SourceError:
 
 def take_module(recipe: Recipe, work: Path, target: Path) -> BuiltModule:
     """Copy the module out of `work` to `target`, whole or not at all; raise BuildError where it is none."""
+    digest, size = hashlib.sha256(), 0
+    with _opened_output(recipe, work) as source, _whole(target) as part, part.open("wb") as file:
+        while block := source.read(BLOCK):
+            digest.update(block)
+            size += file.write(block)
+    return BuiltModule(str(target), f"sha256:{digest.hexdigest()}", size, recipe.toolchain, recipe.kind)
+
+
+def _opened_output(recipe: Recipe, work: Path) -> IO[bytes]:
+    """Open what lies at the output's place, following no link, waiting for no pipe."""
     try:
         handle = os.open(recipe.output(str(work)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError as error:
         raise output_error(recipe, "is missing") from error
     except OSError as error:
         raise output_error(recipe, "is no regular file") from error
-    with os.fdopen(handle, "rb") as source:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise output_error(recipe, "is no regular file")
-        if facts.st_size > recipe.limits.module_bytes:
-            raise output_error(recipe, f"is {facts.st_size} bytes long")
-        digest = hashlib.sha256()
-        with _whole(target) as part, part.open("wb") as file:
-            while block := source.read(BLOCK):
-                digest.update(block)
-                file.write(block)
-    return BuiltModule(str(target), f"sha256:{digest.hexdigest()}", facts.st_size, recipe.toolchain, recipe.kind)
+    facts = os.fstat(handle)
+    if stat.S_ISREG(facts.st_mode) and facts.st_size <= recipe.limits.module_bytes:
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    regular = stat.S_ISREG(facts.st_mode)
+    raise output_error(recipe, f"is {facts.st_size} bytes long" if regular else "is no regular file")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from pluginyard.errors import BuildError, EngineUnavailableError
+from tasks.doors.containers import find_engine, sweep
+from tests.machine.builds import Bench
+from tests.machine.engines import EngineHandle
+
+ROOT = Path(__file__).parents[2]
+BUILD = """
+    import sys
+    from pathlib import Path
+    from pluginyard.recipes import BuildSettings
+    from tasks.doors.containers import find_engine
+    from tests.machine.builds import Bench
+
+    address, base, folder, run = sys.argv[1:]
+    bench = Bench(find_engine(address), BuildSettings(base_images={"*": base}), Path(folder), run_id=run)
+    bench.shell("echo building; sleep 600", log=lambda text: print(text, flush=True))
+"""
+
+
+def is_over(bench: Bench) -> bool:
+    return not bench.left()
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, RuntimeError, GeneratorExit])
+def test_an_interrupted_build_leaves_nothing(bench: Bench, interrupt: type[BaseException]) -> None:
+    def stop(_: str) -> None:
+        assert len(bench.left()) == 2
+        raise interrupt
+
+    with pytest.raises(interrupt):
+        bench.shell("echo building; sleep 600", log=stop)
+    assert is_over(bench)
+
+
+def test_a_build_interrupted_while_it_fetches_leaves_nothing(bench: Bench) -> None:
+    def stop(_: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.shell("true", fetching="echo fetching; sleep 600", log=stop)
+    assert is_over(bench)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_killed_build_leaves_is_swept_once_its_run_is_over(
+    bench: Bench, engine_handle: EngineHandle, ending: signal.Signals
+) -> None:
+    arguments = [engine_handle.address, engine_handle.base_image, str(bench.folder), bench.run_id]
+    command = [sys.executable, "-c", textwrap.dedent(BUILD), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "building\n"
+        child.send_signal(ending)
+    assert len(bench.left()) == 2
+    assert sweep(bench.engine, lambda run: True) == ()
+    assert len(bench.left()) == 2
+    swept = sweep(bench.engine, lambda run: run != bench.run_id)
+    assert len(swept) == 2
+    assert is_over(bench)
+
+
+def test_a_sweep_takes_nothing_that_is_not_marked(bench: Bench) -> None:
+    volume = bench.engine.client.create_volume(f"{bench.run_id}-of-somebody")
+    sweep(bench.engine, lambda run: run != bench.run_id)
+    assert bench.engine.client.inspect_volume(volume["Name"])
+    bench.engine.client.remove_volume(volume["Name"])
+
+
+def test_a_failed_build_leaves_nothing(bench: Bench) -> None:
+    with pytest.raises(BuildError):
+        bench.shell("exit 3")
+    assert is_over(bench)
+
+
+def test_an_engine_that_is_named_and_does_not_answer_is_worth_another_try(tmp_path: Path) -> None:
+    for address in (f"unix://{tmp_path}/none.sock", "tcp://127.0.0.1:1"):
+        started = time.monotonic()
+        with pytest.raises(EngineUnavailableError) as raised:
+            find_engine(address)
+        assert time.monotonic() - started < 6
+        assert raised.value.subject == address
+        assert raised.value.transient
+
+
+def test_an_engine_named_by_the_environment_is_found(
+    engine_handle: EngineHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", engine_handle.address)
+    found = find_engine()
+    assert found is not None
+    assert found.address == engine_handle.address
+
+
+def test_where_no_engine_is_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr("tasks.doors.containers.engines.USUAL_SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert find_engine() is None
