@@ -112,7 +112,8 @@ def test_racing_publishers_of_different_versions_leave_latest_at_the_newest(plac
 def test_content_that_changed_after_packing_is_not_published(place: Place) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    for changed in (b"other bytes", artifact.contents[artifact.archive.digest] + b"more", b""):
+    same_length = b"x" * artifact.archive.size
+    for changed in (b"other bytes", same_length, artifact.contents[artifact.archive.digest] + b"more", b""):
         blobs = {**artifact.blobs, artifact.archive.digest: lambda changed=changed: io.BytesIO(changed)}
         with pytest.raises(RegistryError, match="is not sha256:"):
             push_artifact(place.open(name), artifact.manifest, blobs, "1.0.0")

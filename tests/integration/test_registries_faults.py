@@ -7,6 +7,8 @@ import logging
 import socket
 import threading
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci import Descriptor, StoredManifest, digest_of
 from pluginyard.references import Destination
-from tasks.doors.registries import Access, Repository, open_repository, push_artifact
+from tasks.doors.registries import Access, Repository, move_latest, open_repository, push_artifact
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -317,3 +319,35 @@ def test_a_registry_that_refuses_the_config_media_type_is_told_with_the_remedy(
     with pytest.raises(RegistryError, match="unknown manifest class") as caught:
         through(faulty_proxy, new_name()).push_manifest(StoredManifest(b"{}", "application/x"), "1.0.0")
     assert "media type" in caught.value.remedy
+
+
+def test_a_publisher_that_is_late_does_not_leave_latest_at_its_older_version(
+    faulty_proxy: FaultyProxy, open_registry: RunningRegistry
+) -> None:
+    name = new_name()
+    older, newer = make_artifact(f"{name} 1", version="1.0.0"), make_artifact(f"{name} 2", version="2.0.0")
+    delay = Fault("delay", method="PUT", path="/manifests/latest", seconds=1.0)
+    faulty_proxy.fail(delay)
+    late, prompt = through(faulty_proxy, name), place_in(open_registry).open(name)
+    push_artifact(late, older.manifest, older.blobs, "1.0.0")
+    with ThreadPoolExecutor(1) as pool:
+        moved = pool.submit(move_latest, late, older.manifest, "1.0.0")
+        while delay.times:
+            time.sleep(0.01)
+        push_artifact(prompt, newer.manifest, newer.blobs, "2.0.0")
+        assert move_latest(prompt, newer.manifest, "2.0.0").move
+        assert not moved.done()
+        assert moved.result().reason == "2.0.0 is newer"
+    assert prompt.find_manifest("latest") == newer.manifest
+    assert faulty_proxy.count("PUT", "/manifests/latest") == 2
+
+
+def test_the_signature_of_a_storages_address_is_in_no_error(faulty_proxy: FaultyProxy) -> None:
+    blob = Descriptor("text/plain", digest_of(b"x"), 1)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        storage = f"http://127.0.0.1:{probe.getsockname()[1]}/blob?X-Amz-Signature=signed-s3cret"
+    faulty_proxy.fail(Fault("status", path="/blobs/", status=307, headers={"Location": storage}))
+    with pytest.raises(RegistryUnavailableError) as caught:
+        through(faulty_proxy, new_name(), replace(FAST, attempts=1)).pull_blob(blob, io.BytesIO())
+    assert "signed-s3cret" not in "".join(traceback.format_exception(caught.value))
