@@ -5,20 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from pluginyard.errors import GatewayError
 from pluginyard.plugins import PluginBuild
 from pluginyard.probes import Probe, ProbeResult, judge_answers, parse_probe
 from pluginyard.verdicts import Verdict
 from tasks.doors import gateways
-from tasks.policies import log
+from tasks.policies import log, step
 
 SECONDS = 120
 
 
-@task(name="run-in-envoy", task_run_name="run-in-envoy {build.release.name}", cache_policy=NO_CACHE)
+@step("run-in-envoy", "{build.release.name}", seconds=SECONDS + 60)
 def run_in_envoy(build: PluginBuild, verdict: Verdict, module: Path, configured: str) -> dict[str, Any]:
     """Load the pulled module in a real Envoy and judge its answers; raise GatewayError where it falls short."""
     if not verdict.loads("envoy"):

@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
 
 from pluginyard.errors import BuildError, EngineUnavailableError
@@ -20,7 +18,7 @@ from pluginyard.recipes import BuiltModule
 from pluginyard.registry_quirks import choose_config_media_type, choose_registry_annotations
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
-from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+from tasks.policies import log, step
 
 
 def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -32,20 +30,11 @@ def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
     """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
     known = ModuleStore(workspace.cache).holds(build.fingerprint)
-    return build_module.with_options(refresh_cache=not known)(build, workspace, engine_address)
+    cached = build_module.with_options(cache_key_fn=_module_key, persist_result=True, refresh_cache=not known)
+    return cached(build, workspace, engine_address)
 
 
-@task(
-    name="build-module",
-    task_run_name="build-module {build.release.name} with {build.builder}",
-    cache_key_fn=_module_key,
-    persist_result=True,
-    retries=2,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-    timeout_seconds=7200,  # a second line: the limits of the recipe end each step before
-)
+@step("build-module", "{build.release.name} with {build.builder}", seconds=7200, retries=2)
 def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
     """Compile the module in a container, or by this machine's toolchain where no engine is."""
     context = workspace.folder / "context.tar"
@@ -75,7 +64,7 @@ def _build_in_container(
     return containers.build_in_container(engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log)
 
 
-@task(name="pack-artifact", task_run_name="pack-artifact {build.release.name}", cache_policy=NO_CACHE)
+@step("pack-artifact", "{build.release.name}", seconds=600)
 def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace) -> PackedArtifact:
     """Pack the layers reproducibly and judge the whole, so that nothing unloadable is ever pushed."""
     folder = workspace.folder / "layers"

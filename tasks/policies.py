@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import get_run_logger
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.exceptions import MissingContextError
 from prefect.tasks import Task, exponential_backoff
 
 from pluginyard.errors import PluginyardError
 
-RETRY_DELAYS = exponential_backoff(backoff_factor=2)
-JITTER = 0.5
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -25,6 +27,28 @@ def is_transient(task: Task[..., Any], task_run: TaskRun, state: State[Any]) -> 
     except Exception:
         return False  # a fault of ours: trying again would hide it
     return False
+
+
+def step(name: str, subject: str, *, seconds: int, retries: int = 0) -> Callable[[Callable[_P, _R]], Task[_P, _R]]:
+    """Make a function the task `name`, whose runs are called `name subject`; `subject` may use parameters.
+
+    `retries` are for transient errors only, with exponential back-off and jitter. `seconds` is a second line: each
+    door ends what it waits for before that.
+    """
+
+    def decorate(function: Callable[_P, _R]) -> Task[_P, _R]:
+        return task(
+            name=name,
+            task_run_name=f"{name} {subject}",
+            cache_policy=NO_CACHE,
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(backoff_factor=2),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=is_transient,
+            timeout_seconds=seconds,
+        )(function)
+
+    return decorate
 
 
 def log(line: str) -> None:

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from prefect import task
 from prefect.blocks.core import Block
-from prefect.cache_policies import NO_CACHE
 from pydantic import Field, SecretStr
 
 from pluginyard import oci
@@ -24,7 +22,7 @@ from tasks.doors.registries import Access, Credentials, Repository
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.judging import extract_module, pull_artifact
 from tasks.doors.registries.received import annotations_of, layers_of
-from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+from tasks.policies import log, step
 
 RETRIES = 3
 
@@ -55,8 +53,10 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
         if annotations_of(stored).get(oci.FINGERPRINT) == build.fingerprint:
             found[place] = stored
         elif not overwrite:
+            known = annotations_of(stored)
             raise VersionTakenError(
-                f"the version is published with other content ({stored.digest})",
+                f"the version is published already, from other inputs: {stored.digest}, commit "
+                f"{known.get(oci.REVISION, 'unknown')}, builder {known.get(oci.BUILDER, 'unknown')}",
                 subject=str(reference),
                 remedy="release a new version; --overwrite moves the tag, and gateways that hold it notice late",
             )
@@ -68,16 +68,7 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
     return PackedArtifact(manifest, layers, {}, holder)
 
 
-@task(
-    name="log-in",
-    task_run_name="log-in {build.release.name}",
-    cache_policy=NO_CACHE,
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-    timeout_seconds=600,
-)
+@step("log-in", "{build.release.name}", seconds=600, retries=RETRIES)
 def log_in(build: PluginBuild, site: Site, *, plain_http: bool) -> dict[str, str]:
     """Prove for every destination that we may push, before anything is; return where credentials came from."""
     origins = {str(place): _open(place, build.release.name, site, plain_http).log_in() for place in build.destinations}
@@ -86,16 +77,7 @@ def log_in(build: PluginBuild, site: Site, *, plain_http: bool) -> dict[str, str
     return origins
 
 
-@task(
-    name="push-artifact",
-    task_run_name="push-artifact {build.release.name} {build.release.version}",
-    cache_policy=NO_CACHE,
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-    timeout_seconds=3600,
-)
+@step("push-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
 def push_artifact(
     build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool, overwrite: bool
 ) -> tuple[Publication, ...]:
@@ -116,16 +98,7 @@ def push_artifact(
     return tuple(publications)
 
 
-@task(
-    name="verify-artifact",
-    task_run_name="verify-artifact {build.release.name} {build.release.version}",
-    cache_policy=NO_CACHE,
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-    timeout_seconds=3600,
-)
+@step("verify-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
 def verify_artifact(
     build: PluginBuild, artifact: PackedArtifact, site: Site, folder: Path, *, plain_http: bool
 ) -> Verdict:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
-from prefect.cache_policies import NO_CACHE
 
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
 from pluginyard.reports import render_markdown
 from pluginyard.verdicts import Verdict
-from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+from tasks.policies import log, step
 
 Step = TypeVar("Step")
 
@@ -35,15 +33,7 @@ class Progress:
         return result
 
 
-@task(
-    name="post-report",
-    task_run_name="post-report {build.release.name} {build.release.version}",
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-)
+@step("post-report", "{build.release.name} {build.release.version}", seconds=300, retries=3)
 def post_report(
     build: PluginBuild,
     artifact: PackedArtifact,

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from pluginyard.builders import Builder
 from pluginyard.planning import HostVersion, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source
@@ -15,10 +12,10 @@ from pluginyard.publish_requests import PublishRequest
 from pluginyard.releases import Release
 from pluginyard.site import Site
 from tasks.doors import sources
-from tasks.policies import JITTER, RETRY_DELAYS, is_transient, log
+from tasks.policies import log, step
 
 
-@task(name="resolve-release", task_run_name="resolve-release {request.title}", cache_policy=NO_CACHE)
+@step("resolve-release", "{request.title}", seconds=60)
 def resolve_release(request: PublishRequest) -> Release:
     """Turn a tag, or a name and version, into a release; a bad one is refused before anything runs."""
     release = resolve_request(request)
@@ -26,16 +23,7 @@ def resolve_release(request: PublishRequest) -> Release:
     return release
 
 
-@task(
-    name="checkout-source",
-    task_run_name="checkout-source {request.repository}",
-    cache_policy=NO_CACHE,
-    retries=3,
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=JITTER,
-    retry_condition_fn=is_transient,
-    timeout_seconds=sources.FETCH_SECONDS + 60,
-)
+@step("checkout-source", "{request.repository}", seconds=sources.FETCH_SECONDS + 60, retries=3)
 def checkout_source(request: PublishRequest, release: Release, cache: Path) -> Source:
     """Pin the repository to the commit of the tag, branch or commit."""
     source = sources.open_source(request.repository, tag=release.tag, ref=request.ref, cache=cache)
@@ -43,7 +31,7 @@ def checkout_source(request: PublishRequest, release: Release, cache: Path) -> S
     return source
 
 
-@task(name="detect-files", task_run_name="detect-files {release.name}", cache_policy=NO_CACHE, timeout_seconds=300)
+@step("detect-files", "{release.name}", seconds=300)
 def detect_files(
     request: PublishRequest,
     release: Release,
