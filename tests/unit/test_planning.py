@@ -1,0 +1,147 @@
+"""The plan of a release over a tree that exists in this file only."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pluginyard.builders import load_builder
+from pluginyard.errors import ConfigurationError, RequestError, SourceError
+from pluginyard.manifests import choose_annotations, render_manifest
+from pluginyard.oci import CREATED, FINGERPRINT, Descriptor
+from pluginyard.planning import plan_build, resolve_request
+from pluginyard.plugins import REGULAR, PluginBuild, Source, SourceFile, SourceTree
+from pluginyard.publish_requests import PublishRequest
+from pluginyard.site import Site, load_site
+
+BUILDERS = {
+    folder.name: load_builder(
+        folder.name, {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    )
+    for folder in (Path(__file__).parents[2] / "builders").iterdir()
+}
+GO = "plugins/wasm-go/extensions/request-block"
+FILES = {
+    f"{GO}/go.mod": "module x\n\ngo 1.24.0\n",
+    f"{GO}/main.go": "package main\n",
+    f"{GO}/README.md": "zh",
+    f"{GO}/README_EN.md": "en",
+    f"{GO}/README_dev.md": "no language",
+    f"{GO}/docs/README.md": "not at the top",
+    f"{GO}/spec.yaml": "info: {}",
+    f"{GO}/icon.png": "png",
+    f"{GO}/VERSION": "1.2.3\n",
+    "plugins/wasm-rust/extensions/other/Cargo.toml": "",
+    "LICENSE": "",
+}
+SOURCE = Source("https://example.com/plugins.git", "/nowhere", "0123456789abcdef" * 2 + "01234567", 1720411200)
+
+
+def plan(
+    files: dict[str, str] = FILES, *, site: Site | None = None, source: Source = SOURCE, **fields: object
+) -> PluginBuild:
+    contents = {hashlib.sha1(text.encode()).hexdigest(): text.encode() for text in files.values()}
+    tree = SourceTree(
+        tuple(
+            SourceFile(path, REGULAR, hashlib.sha1(text.encode()).hexdigest(), len(text))
+            for path, text in files.items()
+        )
+    )
+    request = PublishRequest.model_validate({"plugin": "request-block", "registries": ["r.example.com/p"]} | fields)
+    return plan_build(
+        request,
+        resolve_request(request),
+        source,
+        tree,
+        lambda file: contents[file.blob],
+        site=site or load_site({}),
+        builders=BUILDERS,
+        host_version=lambda builder: "",
+    )
+
+
+def test_documents_become_layers_in_the_order_of_the_specification() -> None:
+    assert [item.title for item in plan().plugin.documents] == ["spec.yaml", "README.md", "README_EN.md", "icon.png"]
+    assert plan().plugin.documents[2].media_type == "application/vnd.module.wasm.doc.v1.en+markdown"
+
+
+def test_the_version_is_what_was_asked_for_else_the_file_else_the_commit() -> None:
+    assert plan(version="3.0.0").release.version == "3.0.0"
+    assert plan().release.version == "1.2.3"
+    without = {path: text for path, text in FILES.items() if not path.endswith("VERSION")}
+    assert plan(without).release.version == "20240708-040000-0123456"
+
+
+def test_a_version_file_that_is_no_version_is_refused() -> None:
+    with pytest.raises(RequestError, match="extensions/request-block/VERSION"):
+        plan({**FILES, f"{GO}/VERSION": "1.0.0+build"})
+
+
+def test_the_fingerprint_changes_with_what_is_published_and_with_nothing_else() -> None:
+    known = plan().fingerprint
+    assert plan({**FILES, "LICENSE": "another"}).fingerprint == known
+    assert plan(version="9.9.9").fingerprint == known
+    assert plan(source=replace(SOURCE, commit="f" * 40, commit_time=1)).fingerprint == known
+    for path in (f"{GO}/main.go", f"{GO}/README_EN.md", f"{GO}/docs/README.md", f"{GO}/spec.yaml"):
+        assert plan({**FILES, path: "changed: yes"}).fingerprint != known, path
+    assert plan(site=load_site({"PLUGINYARD_VERSION_GO": "1.25.0"})).fingerprint != known
+    assert plan(site=load_site({"GOPROXY": "https://mirror.example.com"})).fingerprint == known
+
+
+def test_nothing_is_fetched_where_there_is_nothing_to_fetch() -> None:
+    assert plan().recipe.fetch is None
+    needing = {**FILES, f"{GO}/go.mod": "module x\n\nrequire example.com/y v1.0.0\n"}
+    assert plan(needing).recipe.fetch is not None
+
+
+def test_an_unknown_plugin_is_told_its_nearest_neighbour() -> None:
+    with pytest.raises(SourceError, match="did you mean request-block"):
+        plan(plugin="requestblock")
+
+
+def test_a_name_that_another_language_has_too_is_noted() -> None:
+    both = {**FILES, "plugins/wasm-rust/extensions/request-block/Cargo.toml": ""}
+    assert plan().plugin.notes == ()
+    assert "plugins/wasm-rust/extensions/request-block" in plan(both).plugin.notes[0]
+
+
+def test_prebuild_waits_for_the_site_to_allow_it() -> None:
+    hooked = {**FILES, f"{GO}/.prebuild": "echo"}
+    with pytest.raises(ConfigurationError, match="PLUGINYARD_ALLOW_PREBUILD"):
+        plan(hooked)
+    assert ".prebuild" in plan(hooked, site=load_site({"PLUGINYARD_ALLOW_PREBUILD": "true"})).recipe.compile.script
+
+
+def test_where_to_publish_is_the_requests_word_then_the_sites_then_the_repositorys() -> None:
+    files = {**FILES, "pluginyard.yaml": "registries: [repo.example.com/p]"}
+    site = load_site({"PLUGINYARD_REGISTRIES": "one.example.com/p, two.example.com/p"})
+    assert [str(place) for place in plan(files, site=site).destinations] == ["r.example.com/p"]
+    assert [place.host for place in plan(files, site=site, registries=[]).destinations] == [
+        "one.example.com",
+        "two.example.com",
+    ]
+    assert [place.host for place in plan(files, registries=[]).destinations] == ["repo.example.com"]
+    with pytest.raises(RequestError, match="no registry is named"):
+        plan(registries=[])
+
+
+def test_the_manifest_is_decided_by_commit_and_content() -> None:
+    layer = Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", "sha256:" + "0" * 64, 1)
+    annotations = choose_annotations(plan())
+    assert annotations[CREATED] == "2024-07-08T04:00:00Z"
+    assert annotations[FINGERPRINT] == plan().fingerprint
+    shuffled = dict(reversed(annotations.items()))
+    first, second = (render_manifest([layer], notes, "x/y").digest for notes in (annotations, shuffled))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"tag": "wasm-go-a-v1.0.0", "plugin": "a"}, {"tag": "wasm-go-a-v1.0.0", "version": "1.0.0"}, {"plugn": "a"}],
+)
+def test_a_request_names_its_plugin_once(fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="give either|says version and commit|Extra inputs"):
+        PublishRequest.model_validate(fields)
