@@ -56,7 +56,7 @@ class RunningRegistry:
 
 
 @contextlib.contextmanager
-def run_registry(kind: Kind, folder: Path) -> Iterator[RunningRegistry]:
+def run_registry(kind: Kind, folder: Path, *, password_hash: str = PASSWORD_HASH) -> Iterator[RunningRegistry]:
     """Run a registry of that kind with its storage below `folder`; its own process is ended after."""
     binary = ensure_debian_package("docker-registry", "docker-registry")
     with contextlib.ExitStack() as stack:
@@ -69,7 +69,7 @@ def run_registry(kind: Kind, folder: Path) -> Iterator[RunningRegistry]:
         }
         registry = RunningRegistry(kind, f"127.0.0.1:{port}", folder)
         if kind == "basic":
-            (folder / "htpasswd").write_text(f"{USERNAME}:{PASSWORD_HASH}\n")
+            (folder / "htpasswd").write_text(f"{USERNAME}:{password_hash}\n")
             config["auth"] = {"htpasswd": {"realm": "Registry Realm", "path": str(folder / "htpasswd")}}
             registry = RunningRegistry(kind, registry.host, folder, USERNAME, PASSWORD)
         if kind == "token":
