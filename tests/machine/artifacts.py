@@ -16,7 +16,8 @@ from pluginyard.manifests import render_manifest
 from pluginyard.oci import Descriptor, StoredManifest, digest_of
 from pluginyard.references import Destination
 from pluginyard.registry_quirks import UNKNOWN_CONFIG
-from tasks.doors.registries import Access, Credentials, OpenContent, Repository, open_repository
+from tasks.doors.registries import Access, Credentials, OpenContent, Repository, open_repository, push_artifact
+from tests.machine.faulty_proxy import FaultyProxy
 from tests.machine.registries import KINDS, RunningRegistry
 
 FAST = Access(plain_http=True, connect_seconds=2, read_seconds=5, attempts=3)
@@ -73,6 +74,19 @@ def place_in(registry: RunningRegistry) -> Place:
     credentials = Credentials(registry.username, registry.password, "the test") if registry.username else None
     access = Access(registry.plain_http, registry.ca_bundle, connect_seconds=2, read_seconds=10, attempts=3)
     return Place(Destination(registry.host, "team/plugins"), access, credentials, registry)
+
+
+def through(proxy: FaultyProxy, name: str, access: Access = FAST) -> Repository:
+    """Open a repository behind the proxy."""
+    return open_repository(Destination(proxy.host, "team/plugins"), name, access, None)
+
+
+def stored_blob(registry: RunningRegistry, size: int = 2_000_000) -> tuple[str, Descriptor, bytes]:
+    """Put a blob into the registry, past every proxy; return the repository's name, the blob, its content."""
+    name = new_name()
+    artifact = make_artifact(name, size=size)
+    push_artifact(place_in(registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    return name, artifact.archive, artifact.contents[artifact.archive.digest]
 
 
 @pytest.fixture(params=[*KINDS, "layout"])
