@@ -17,14 +17,13 @@ FORMAT = 1
 
 def fingerprint_of(plugin: Plugin, recipe: Mapping[str, Any]) -> str:
     """Return the fingerprint of `plugin` built by `recipe` (the identity of builder and command)."""
-    return digest_of(
-        canonical_json(
-            {
-                "format": FORMAT,
-                "folder": plugin.folder,
-                "recipe": recipe,
-                "context": [[file.path, file.mode, file.blob] for file in plugin.context],
-                "documents": [[item.title, item.media_type, item.file.blob] for item in plugin.documents],
-            }
-        )
-    )
+    return digest_of(canonical_json({"format": FORMAT, "recipe": recipe, **content_of(plugin)}))
+
+
+def content_of(plugin: Plugin) -> dict[str, Any]:
+    """Return what of `plugin` is compiled or becomes a layer: paths, modes and git's blob ids."""
+    return {
+        "folder": plugin.folder,
+        "context": [[file.path, file.mode, file.blob] for file in plugin.context],
+        "documents": [[item.title, item.media_type, item.file.blob] for item in plugin.documents],
+    }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pluginyard.configuration import RepositorySettings
@@ -31,32 +32,30 @@ class SourceFile:
         return posixpath.basename(self.path)
 
 
-@dataclass(frozen=True)
 class SourceTree:
-    """List every file of one commit; look-ups by path and by folder."""
+    """List every file of one commit; look-ups by path and by folder are by bisection."""
 
-    files: tuple[SourceFile, ...]
-    _by_path: dict[str, SourceFile] = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._by_path.update({file.path: file for file in self.files})
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        self.files = tuple(sorted(files, key=lambda file: file.path))
+        self._paths = [file.path for file in self.files]
 
     def file(self, path: str) -> SourceFile | None:
         """Return the file at `path`, or None."""
-        return self._by_path.get(path)
+        place = bisect_left(self._paths, path)
+        return self.files[place] if place < len(self.files) and self._paths[place] == path else None
 
     def below(self, folder: str) -> tuple[SourceFile, ...]:
         """Return the files below `folder` (the whole tree for an empty one)."""
-        prefix = f"{folder}/" if folder else ""
-        return tuple(file for file in self.files if file.path.startswith(prefix))
+        if not folder:
+            return self.files
+        # "0" is the character after "/": everything below the folder stands between the two.
+        return self.files[bisect_left(self._paths, f"{folder}/") : bisect_left(self._paths, f"{folder}0")]
 
     def folders_in(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders directly in `folder`."""
-        prefix = f"{folder}/" if folder else ""
-        names = {
-            file.path[len(prefix) :].partition("/")[0] for file in self.below(folder) if "/" in file.path[len(prefix) :]
-        }
-        return tuple(sorted(names))
+        start = len(folder) + 1 if folder else 0
+        parts = (file.path[start:].partition("/") for file in self.below(folder))
+        return tuple(sorted({name for name, slash, _ in parts if slash}))
 
 
 @dataclass(frozen=True)
