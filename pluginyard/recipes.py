@@ -10,17 +10,16 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from pluginyard.builders import Builder, Command, Definition, Fetch
-from pluginyard.errors import ConfigurationError, SourceError
+from pluginyard.buildrc import parse_buildrc
+from pluginyard.errors import ConfigurationError
 
 Kind = Literal["container", "host"]
 MIB = 1024 * 1024
 PREBUILD: Command = ("sh", "./.prebuild")
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
-_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 
 
 @dataclass(frozen=True)
@@ -205,43 +204,6 @@ def _identity(builder: Builder, settings: BuildSettings, compiling: Step) -> dic
         "environment": dict(sorted(compiling.environment.items())),
         "tidy": settings.tidy,
     }
-
-
-def parse_buildrc(text: str, builder: Builder, *, subject: str) -> dict[str, str]:
-    """Read a `.buildrc` as data: `KEY=VALUE` lines, of the keys `builder` knows; it is never executed.
-
-    Raises SourceError for anything else.
-    """
-    values: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
-            continue
-        found = _LINE.fullmatch(stripped)
-        where = f"{subject}:{number}"
-        if not found:
-            raise SourceError(
-                "the line is not KEY=VALUE, and the file is never executed", subject=where, remedy="write KEY=VALUE"
-            )
-        values[found[1]] = _buildrc_value(found[1], _unquoted(found[2]), builder, where)
-    return values
-
-
-def _buildrc_value(key: str, value: str, builder: Builder, subject: str) -> str:
-    allowed = builder.definition.buildrc
-    if key not in allowed:
-        near = get_close_matches(key, allowed, n=1)
-        known = f"known keys: {', '.join(allowed)}" if allowed else f"the builder {builder.name} knows no key"
-        raise SourceError(f"unknown key {key}", subject=subject, remedy=f"did you mean {near[0]}?" if near else known)
-    if not re.fullmatch(allowed[key], value):
-        raise SourceError(f"{key} holds {value!r}, which is not {allowed[key]}", subject=subject, remedy=f"mend {key}")
-    return value
-
-
-def _unquoted(text: str) -> str:
-    value = text.strip()
-    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
 
 
 def _filled(commands: tuple[Command, ...], texts: Mapping[str, str]) -> tuple[Command, ...]:

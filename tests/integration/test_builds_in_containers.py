@@ -15,6 +15,7 @@ from pluginyard.recipes import BuiltModule, plan_recipe
 from tasks.doors.containers import build_in_container, ensure_builder_image
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
 
+NEIGHBOUR_LOCK = '[[package]]\nname = "neighbour"\nversion = "0.1.0"\n'
 WASM = b"\0asm\x01\0\0\0"
 EXAMPLES = [
     ("go", "plugins/wasm-go/extensions/request-block"),
@@ -40,10 +41,23 @@ def test_a_rust_plugin_without_dependencies_builds_offline(bench: Bench) -> None
     assert built.toolchain == "rust 1.85.1"
 
 
-def test_a_module_holds_no_path_of_the_build(bench: Bench) -> None:
-    for builder, files in (("go", GO_PLUGIN), ("rust", RUST_PLUGIN)):
-        content = Path(bench.build(builder, files, needs_fetch=False).path).read_bytes()
+def test_a_module_holds_no_path_of_the_build(bench: Bench, tmp_path: Path) -> None:
+    files = {f"a plugin/{name}": text for name, text in RUST_PLUGIN.items()}
+    files["a plugin/Cargo.toml"] += '[dependencies]\nneighbour = { path = "../neighbour" }\n'
+    files["a plugin/Cargo.lock"] = RUST_PLUGIN["Cargo.lock"] + 'dependencies = ["neighbour"]\n\n' + NEIGHBOUR_LOCK
+    files["a plugin/src/lib.rs"] = RUST_PLUGIN["src/lib.rs"].replace("a.checked_add(b)", "neighbour::add(a, b)")
+    files["neighbour/Cargo.toml"] = '[package]\nname = "neighbour"\nversion = "0.1.0"\nedition = "2021"\n'
+    files["neighbour/src/lib.rs"] = (
+        "#[inline(never)]\npub fn add(a: i32, b: i32) -> Option<i32> {\n"
+        '    if b == 7 { panic!("never {}", a) }\n    a.checked_add(b)\n}\n'
+    )
+    context = pack_context(files, tmp_path / "two.tar", folder="plugins")
+    rust = Path(bench.build("rust", context=context, needs_fetch=False).path).read_bytes()
+    assert b"plugins/neighbour/src/lib.rs" in rust
+    go = Path(bench.build("go", GO_PLUGIN, needs_fetch=False).path).read_bytes()
+    for content in (rust, go):
         assert b"/work/" not in content
+        assert b"/build/" not in content
 
 
 def test_a_warm_plugin_without_dependencies_takes_little_beside_its_compiler(bench: Bench) -> None:

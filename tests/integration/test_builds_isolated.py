@@ -98,6 +98,8 @@ def test_mirrors_proxies_and_authorities_reach_the_fetch_step_only(bench: Bench,
     for word in ("HTTPS_PROXY=http://proxy.example.com:3128", "GOPROXY=https://mirror", "AUTHORITY-OF-THIS-SITE"):
         assert word in fetching
         assert word not in compiling
+    assert "SSL_CERT_FILE=" in fetching
+    assert "SSL_CERT_FILE=" not in compiling
     assert str(tmp_path) not in bench.log
 
 

@@ -83,7 +83,7 @@ def test_a_build_that_takes_too_long_is_ended(bench: Bench) -> None:
     started = time.monotonic()
     with pytest.raises(BuildError, match="took longer than 2 s") as raised:
         bench.limited(seconds=2).shell("trap '' TERM INT; echo began; sleep 600")
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 12
     assert "PLUGINYARD_BUILD_SECONDS" in raised.value.remedy
     assert "began" in bench.log
     assert bench.left() == []

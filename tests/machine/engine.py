@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import http.client
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from tests.machine import bridges
+from tests.machine.base_images import BASE_IMAGE, ensure_base_image, request, unmount_below
 from tests.machine.debian import MissingPackageError, ensure_debian_package
 
-SUITE = "trixie"
-BASE_IMAGE = f"pluginyard-base:{SUITE}"
 START_SECONDS = 60
 STOP_SECONDS = 30
 
@@ -85,7 +81,7 @@ def start(root: Path) -> EngineHandle:
     folders = EngineFolders(root.resolve())
     if not answers(folders.socket):
         _start_daemon(folders)
-    _ensure_base_image(folders)
+    ensure_base_image(folders.socket, folders.root)
     return EngineHandle(folders.address, BASE_IMAGE)
 
 
@@ -95,10 +91,10 @@ def stop(root: Path, *, remove: bool = False) -> None:
     for pid_file in (folders.pid_file, folders.runtime / "exec" / "containerd" / "containerd.pid"):
         _end(pid_file, str(folders.runtime))
     folders.bridge.remove()
-    _unmount_below(folders.runtime)
+    unmount_below(folders.runtime)
     shutil.rmtree(folders.runtime, ignore_errors=True)
     if remove:
-        _unmount_below(folders.root)
+        unmount_below(folders.root)
         shutil.rmtree(folders.root, ignore_errors=True)
 
 
@@ -107,7 +103,7 @@ def answers(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        return _request(path, "GET", "/_ping")[0] == 200
+        return request(path, "GET", "/_ping")[0] == 200
     except OSError:
         return False
 
@@ -185,70 +181,6 @@ def _command_line(pid: int) -> str:
         return "" if ") Z " in status else Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
         return ""
-
-
-def _unmount_below(folder: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in sorted((m for m in mounts if m.startswith(f"{folder}/")), reverse=True):
-        subprocess.run(["umount", "-l", mount], check=False, capture_output=True)
-
-
-def _ensure_base_image(folders: EngineFolders) -> None:
-    if _request(folders.socket, "GET", f"/images/{quote(BASE_IMAGE, safe='')}/json")[0] == 200:
-        return
-    archive = _base_archive(folders.root)
-    repository, _, tag = BASE_IMAGE.partition(":")
-    query = f"/images/create?fromSrc=-&repo={repository}&tag={tag}"
-    with archive.open("rb") as content:
-        status, answer = _request(folders.socket, "POST", query, content, archive.stat().st_size)
-    if status != 200 or b'"error"' in answer:
-        raise RuntimeError(f"the base image could not be imported: {answer[-500:].decode(errors='replace')}")
-
-
-def _base_archive(root: Path) -> Path:
-    """Return a tar of a minimal Debian; made once per cache folder (PLUGINYARD_TEST_CACHE, else `root`)."""
-    cache = Path(os.environ.get("PLUGINYARD_TEST_CACHE") or root)
-    cache.mkdir(parents=True, exist_ok=True)
-    archive = cache / f"base-{SUITE}.tar"
-    if archive.exists():
-        return archive
-    part = cache / f"base-{SUITE}.{os.getpid()}.tar"
-    debootstrap = ensure_debian_package("debootstrap", "debootstrap")
-    tree = root / f"base-{os.getpid()}"
-    command = [debootstrap, "--variant=minbase", SUITE, str(tree), "http://deb.debian.org/debian"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
-        for leftover in (tree / "var/cache/apt/archives").glob("*.deb"):
-            leftover.unlink()
-        subprocess.run(["tar", "-C", str(tree), "--one-file-system", "-cf", str(part), "."], check=True, timeout=300)
-        part.replace(archive)
-    finally:
-        _unmount_below(tree)
-        shutil.rmtree(tree, ignore_errors=True)
-        part.unlink(missing_ok=True)
-    return archive
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=120)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _request(path: Path, method: str, url: str, body: object = None, size: int = 0) -> tuple[int, bytes]:
-    connection = _UnixConnection(path)
-    headers = {"Content-Type": "application/x-tar", "Content-Length": str(size)} if body else {}
-    try:
-        connection.request(method, url, body=body, headers=headers)  # type: ignore[arg-type]
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
 
 
 def status(root: Path) -> dict[str, object]:
