@@ -6,9 +6,10 @@ from typing import Any
 
 from prefect import flow
 
-from flows.machine import find_machine, host_version
+from flows.machine import Machine, find_machine, host_version
+from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.publish_requests import PublishRequest
-from tasks.doors.workspaces import open_workspace
+from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
 from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
@@ -26,26 +27,42 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
         request: What to publish, and where
     """
     machine = find_machine()
-    site, http = machine.site, request.plain_http
     done = Progress(STEPS, f"publish {request.title}")
     with open_workspace(machine.cache) as workspace:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache))
         build = done(
             detect_files(
-                request, release, source, site=site, builders=machine.builders, host_version=host_version(site)
+                request,
+                release,
+                source,
+                site=machine.site,
+                builders=machine.builders,
+                host_version=host_version(machine.site),
             )
         )
-        artifact = find_published(build, site, plain_http=http, overwrite=request.overwrite)
-        if artifact is None:
-            module = done(build_once(build, workspace, site.engine_address))
-            artifact = done(pack_artifact(build, module, workspace))
-        else:
-            done(artifact, steps=2)
-        done(log_in(build, site, plain_http=http))
-        publications = done(push_artifact(build, artifact, site, plain_http=http, overwrite=request.overwrite))
-        pulled = workspace.folder / "pulled"
-        verdict = done(verify_artifact(build, artifact, site, pulled, plain_http=http))
-        probe = run_in_envoy(build, verdict, module_of(artifact, pulled), site.envoy) if request.run_in_envoy else None
-        published = done(post_report(build, artifact, publications, verdict, probe))
-        return published.to_json()
+        known = find_published(build, machine.site, plain_http=request.plain_http, overwrite=request.overwrite)
+        return publish_build(request, build, known, machine, workspace, done).to_json()
+
+
+def publish_build(
+    request: PublishRequest,
+    build: PluginBuild,
+    known: PackedArtifact | None,
+    machine: Machine,
+    workspace: Workspace,
+    done: Progress,
+) -> PublishedPlugin:
+    """Build what is planned unless it is `known` to be published, push it, verify it, report it."""
+    site, http = machine.site, request.plain_http
+    if known is None:
+        module = done(build_once(build, workspace, site.engine_address))
+        artifact = done(pack_artifact(build, module, workspace))
+    else:
+        artifact = done(known, steps=2)
+    done(log_in(build, artifact, site, plain_http=http))
+    publications = done(push_artifact(build, artifact, site, plain_http=http, overwrite=request.overwrite))
+    pulled = workspace.folder / "pulled"
+    verdict = done(verify_artifact(build, artifact, site, pulled, plain_http=http))
+    probe = run_in_envoy(build, verdict, module_of(artifact, pulled), site.envoy) if request.run_in_envoy else None
+    return done(post_report(build, artifact, publications, verdict, probe))

@@ -69,11 +69,17 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
 
 
 @step("log-in", "{build.release.name}", seconds=600, retries=RETRIES)
-def log_in(build: PluginBuild, site: Site, *, plain_http: bool) -> dict[str, str]:
-    """Prove for every destination that we may push, before anything is; return where credentials came from."""
-    origins = {str(place): _open(place, build.release.name, site, plain_http).log_in() for place in build.destinations}
-    for place, origin in origins.items():
-        log(f"logged in to {place}: {origin}")
+def log_in(build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool) -> dict[str, str]:
+    """Prove for every destination that we may push, before anything is; return where credentials came from.
+
+    The proof writes, so there is none where the very artifact is: a second publish changes nothing.
+    """
+    origins: dict[str, str] = {}
+    for place in build.destinations:
+        repository = _open(place, build.release.name, site, plain_http)
+        settled = artifact.holder is not None and _holds(repository, build, artifact)
+        origins[str(place)] = "already there, nothing to prove" if settled else repository.log_in()
+        log(f"log-in at {place}: {origins[str(place)]}")
     return origins
 
 
@@ -87,7 +93,7 @@ def push_artifact(
         _refuse_taken(build, artifact, repositories)
     holder = repositories[artifact.holder] if artifact.holder else None
     states = {
-        place: _publish(build, artifact, repository, holder, place, overwrite=overwrite)
+        place: _publish(build, artifact, repository, holder, overwrite=overwrite)
         for place, repository in repositories.items()
     }
     publications = []
@@ -153,6 +159,11 @@ def _open(place: Destination, name: str, site: Site, plain_http: bool) -> Reposi
     return registries.open_repository(place, name, access, credentials)
 
 
+def _holds(repository: Repository, build: PluginBuild, artifact: PackedArtifact) -> bool:
+    stored = repository.find_manifest(build.release.version)
+    return stored is not None and stored.digest == artifact.manifest.digest
+
+
 def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, Repository]) -> None:
     """Look at every destination before the first is written to, so that none is left half published."""
     for place, repository in places.items():
@@ -166,7 +177,6 @@ def _publish(
     artifact: PackedArtifact,
     repository: Repository,
     holder: Repository | None,
-    place: Destination,
     *,
     overwrite: bool,
 ) -> str:
@@ -175,7 +185,7 @@ def _publish(
         return registries.push_artifact(
             repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite
         )
-    if place == artifact.holder:
+    if _holds(repository, build, artifact):
         return "already-there"
     registries.copy_artifact(
         holder, repository, artifact.manifest.digest, tag=build.release.version, overwrite=overwrite
