@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from pluginyard import oci
+from pluginyard.batches import PlannedPlugin, RepositoryPlan, as_snapshot
 from pluginyard.errors import ConfigurationError, VerificationError, VersionTakenError
 from pluginyard.oci import StoredManifest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
@@ -25,6 +29,7 @@ from tasks.doors.registries.received import annotations_of, layers_of
 from tasks.policies import log, step
 
 RETRIES = 3
+_LOOK_UPS = 8
 
 
 class RegistryCredentials(Block):
@@ -66,6 +71,44 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
     layers = layers_of(manifest, str(holder))
     log(f"already published in {holder}: {manifest.digest}")
     return PackedArtifact(manifest, layers, {}, holder)
+
+
+@step("look-up", "{plan.summary}", seconds=3600, retries=RETRIES)
+def look_up(
+    plan: RepositoryPlan, site: Site, *, plain_http: bool, when_taken: Literal["refuse", "snapshot"]
+) -> RepositoryPlan:
+    """Ask the registries which of the planned plugins are published already, several at once."""
+    ask = partial(_look_up_one, site=site, plain_http=plain_http, when_taken=when_taken)
+    with ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up") as pool:
+        found = RepositoryPlan(tuple(pool.map(ask, plan.plugins)))
+    log(found.summary)
+    return found
+
+
+def _look_up_one(plugin: PlannedPlugin, *, site: Site, plain_http: bool, when_taken: str) -> PlannedPlugin:
+    if plugin.build is None:
+        return plugin
+    try:
+        return _state_of(plugin, plugin.build, site, plain_http)
+    except VersionTakenError as error:
+        if when_taken == "refuse":
+            return plugin.because("refused", error.message, error=error)
+    snapshot = as_snapshot(plugin.build)
+    return _state_of(
+        plugin.because("build", "changed under a published version", build=snapshot), snapshot, site, plain_http
+    )
+
+
+def _state_of(plugin: PlannedPlugin, build: PluginBuild, site: Site, plain_http: bool) -> PlannedPlugin:
+    here = replace(plugin, release=build.release)
+    known = find_published(build, site, plain_http=plain_http, overwrite=False)
+    if known is None:
+        return here
+    if len(build.destinations) > 1 and not all(
+        _holds(_open(place, build.release.name, site, plain_http), build, known) for place in build.destinations
+    ):
+        return here.because("build", "not in every registry yet", artifact=known)
+    return here.because("published", "same fingerprint", digest=known.manifest.digest)
 
 
 @step("log-in", "{build.release.name}", seconds=600, retries=RETRIES)

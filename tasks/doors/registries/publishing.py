@@ -75,11 +75,12 @@ def move_latest(repository: Repository, manifest: StoredManifest, version: str) 
 
     Publishers may race: whoever moves looks again after, and hands on to a newer version that has come up.
     """
-    choice = choose_latest(
-        version, existing_tags=repository.list_tags(), latest_version=_version_of(repository.find_manifest(LATEST))
-    )
+    standing = repository.find_manifest(LATEST)
+    choice = choose_latest(version, existing_tags=repository.list_tags(), latest_version=_version_of(standing))
     if not choice.move:
         return choice
+    if standing is not None and standing.digest == manifest.digest:
+        return LatestChoice(False, f"it is {version} already")
     target: StoredManifest | None = manifest
     newest = version
     for _ in range(_LATEST_TRIES):
