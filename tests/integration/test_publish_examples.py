@@ -17,10 +17,10 @@ from tests.machine.stored import new_shelf
 
 HIGRESS_ONLY = "wasm-go-sdk-headers-v1.0.0"
 TAGS = release_tags(HIGRESS_PLUGINS)
-NINE = (
-    "resolve-release checkout-source detect-files build-module pack-artifact log-in push-artifact verify-artifact "
-    "post-report"
-).split()
+NINE = [
+    *("resolve-release", "checkout-source", "detect-files", "build-module", "pack-artifact"),
+    *("log-in", "push-artifact", "verify-artifact", "post-report"),
+]
 
 
 @pytest.mark.parametrize("tag", TAGS)
