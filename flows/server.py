@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from pluginyard.errors import PluginyardError
 
 LOCAL = "http://127.0.0.1:4200/api"
 
@@ -31,8 +28,6 @@ def recorded_runs() -> Iterator[str]:
     """
     for name, value in _EPHEMERAL.items():
         os.environ.setdefault(name, value)
-    for logger in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(logger).addFilter(_without_traceback)
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
     configured = PREFECT_API_URL.value()
@@ -46,13 +41,6 @@ def recorded_runs() -> Iterator[str]:
         # Heartbeats are for workers that may die; without them a run's time is not rounded up to a second.
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield f"run history: Prefect's ephemeral server, in {PREFECT_HOME.value()}; `prefect server start` shows it"
-
-
-def _without_traceback(record: logging.LogRecord) -> bool:
-    """Take the traceback from the log of an error that is written for the person who must act."""
-    if record.exc_info and isinstance(record.exc_info[1], PluginyardError):
-        record.exc_info = None
-    return True
 
 
 def _page(url: str) -> str:

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from pluginyard.builders import Builder, choose_builder
 from pluginyard.configuration import RepositorySettings
 from pluginyard.contexts import Read
-from pluginyard.errors import PluginyardError, RequestError
+from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.fingerprints import content_of
 from pluginyard.planning import find_plugin
-from pluginyard.plugins import PluginBuild, SourceTree
+from pluginyard.plugins import PackedArtifact, PluginBuild, SourceTree
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.releases import Release, nearest_names
 
@@ -78,6 +78,8 @@ class PlannedPlugin:
     build: PluginBuild | None = None
     error: PluginyardError | None = None
     digest: str = ""
+    artifact: PackedArtifact | None = None
+    """What a destination holds of it already, where another one lacks it."""
 
     def because(self, state: State, reason: str, **more: Any) -> PlannedPlugin:
         """Return the same plugin in another state."""
@@ -93,6 +95,18 @@ class RepositoryPlan:
     def of(self, state: State) -> tuple[PlannedPlugin, ...]:
         """Return the plugins in `state`."""
         return tuple(plugin for plugin in self.plugins if plugin.state == state)
+
+    def raise_for_failures(self, subject: str) -> None:
+        """Raise one BatchError that lists what failed and what was refused, with each remedy."""
+        bad = [*self.of("failed"), *self.of("refused")]
+        if not bad:
+            return
+        lines = [f"{plugin.release}: {plugin.error or plugin.reason}".replace("\n", " ") for plugin in bad]
+        raise BatchError(
+            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(lines),
+            subject=subject,
+            remedy="mend them and run the same again: it does only what is missing",
+        )
 
     @property
     def summary(self) -> str:

@@ -94,6 +94,12 @@ class VerificationError(PluginyardError):
     exit_code = 10
 
 
+class BatchError(PluginyardError):
+    """Some plugins of a repository could not be published; the others were."""
+
+    exit_code = 12
+
+
 class GatewayError(PluginyardError):
     """The real gateway did not load the module, or did not answer as the probe expects."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from pluginyard import errors
+from pluginyard.batches import RepositoryRequest
 from pluginyard.builders import Definition
 from pluginyard.configuration import RepositorySettings
 from pluginyard.errors import PluginyardError
@@ -19,8 +20,8 @@ from pluginyard.site import Site
 
 _CREDENTIALS = """\
 What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one registry
-`REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit); before them
-a Prefect block, after them the container engine's own store."""
+`REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit); before
+them a Prefect block, after them the container engine's own store."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -34,6 +35,8 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         _table(("code", "error", "meaning"), _exit_codes()),
         "## Parameters of the flow `publish-plugin`",
         _table(("parameter", "default", "meaning"), _fields(PublishRequest)),
+        "## Parameters of the flow `publish-plugins`",
+        _table(("parameter", "default", "meaning"), _fields(RepositoryRequest)),
         "## Settings of a site (environment variables)",
         _CREDENTIALS,
         _table(("setting", "default", "variable"), _fields(Site)),

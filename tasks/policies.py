@@ -51,6 +51,18 @@ def step(name: str, subject: str, *, seconds: int, retries: int = 0) -> Callable
     return decorate
 
 
+def _worth_reading(record: logging.LogRecord) -> bool:
+    """Keep a run's log for people: no traceback of an error that says what to do, no remark about threads."""
+    if record.exc_info and isinstance(record.exc_info[1], PluginyardError):
+        record.exc_info = None
+    # In the threads of a batch Prefect's own time limit cannot interrupt; the doors' limits can.
+    return not record.getMessage().startswith("Timeout of ")
+
+
+for _logger in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_logger).addFilter(_worth_reading)
+
+
 def log(line: str) -> None:
     """Write `line` to the run's log, or to Python's own where no run is under way."""
     try:

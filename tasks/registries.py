@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,19 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
-
 from pluginyard import oci
 from pluginyard.batches import PlannedPlugin, RepositoryPlan, as_snapshot
-from pluginyard.errors import ConfigurationError, VerificationError, VersionTakenError
+from pluginyard.errors import VerificationError, VersionTakenError
 from pluginyard.oci import StoredManifest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
 from pluginyard.references import Destination
 from pluginyard.site import Site
 from pluginyard.verdicts import Verdict
+from tasks.credentials import open_repository
 from tasks.doors import registries
-from tasks.doors.registries import Access, Credentials, Repository
+from tasks.doors.registries import Repository
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.judging import extract_module, pull_artifact
 from tasks.doors.registries.received import annotations_of, layers_of
@@ -30,17 +27,6 @@ from tasks.policies import log, step
 
 RETRIES = 3
 _LOOK_UPS = 8
-
-
-class RegistryCredentials(Block):
-    """User and password of a registry, kept encrypted by the Prefect server."""
-
-    _block_type_name = "Registry credentials"
-    _block_type_slug = "pluginyard-registry-credentials"
-
-    username: str = Field(description="User name, or the name of a robot account")
-    password: SecretStr = Field(description="Password or access token")
-    host: str = Field("", description="Registry this is for, with its port; empty: every registry")
 
 
 def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrite: bool) -> PackedArtifact | None:
@@ -52,7 +38,7 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
     found: dict[Destination, StoredManifest] = {}
     for reference in build.references:
         place = reference.destination
-        stored = _open(place, build.release.name, site, plain_http).find_manifest(build.release.version)
+        stored = open_repository(place, build.release.name, site, plain_http).find_manifest(build.release.version)
         if stored is None:
             continue
         if annotations_of(stored).get(oci.FINGERPRINT) == build.fingerprint:
@@ -105,7 +91,8 @@ def _state_of(plugin: PlannedPlugin, build: PluginBuild, site: Site, plain_http:
     if known is None:
         return here
     if len(build.destinations) > 1 and not all(
-        _holds(_open(place, build.release.name, site, plain_http), build, known) for place in build.destinations
+        _holds(open_repository(place, build.release.name, site, plain_http), build, known)
+        for place in build.destinations
     ):
         return here.because("build", "not in every registry yet", artifact=known)
     return here.because("published", "same fingerprint", digest=known.manifest.digest)
@@ -119,7 +106,7 @@ def log_in(build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_ht
     """
     origins: dict[str, str] = {}
     for place in build.destinations:
-        repository = _open(place, build.release.name, site, plain_http)
+        repository = open_repository(place, build.release.name, site, plain_http)
         settled = artifact.holder is not None and _holds(repository, build, artifact)
         origins[str(place)] = "already there, nothing to prove" if settled else repository.log_in()
         log(f"log-in at {place}: {origins[str(place)]}")
@@ -131,7 +118,7 @@ def push_artifact(
     build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool, overwrite: bool
 ) -> tuple[Publication, ...]:
     """Publish the artifact in every destination, then let `latest` follow; safe to repeat after any failure."""
-    repositories = {place: _open(place, build.release.name, site, plain_http) for place in build.destinations}
+    repositories = {place: open_repository(place, build.release.name, site, plain_http) for place in build.destinations}
     if not overwrite:
         _refuse_taken(build, artifact, repositories)
     holder = repositories[artifact.holder] if artifact.holder else None
@@ -154,7 +141,7 @@ def verify_artifact(
     """Pull by digest from every destination, compare every byte, and judge what was pulled."""
     verdicts = []
     for number, place in enumerate(build.destinations):
-        repository = _open(place, build.release.name, site, plain_http)
+        repository = open_repository(place, build.release.name, site, plain_http)
         pulled = pull_artifact(
             repository,
             artifact.manifest.digest,
@@ -173,33 +160,6 @@ def module_of(artifact: PackedArtifact, folder: Path) -> Path:
     """Return the module as it was pulled from the first destination."""
     archive = folder / "0" / artifact.layers[-1].digest.replace(":", "-")
     return extract_module(archive, folder / "plugin.wasm")
-
-
-def find_credentials(host: str, site: Site) -> Credentials | None:
-    """Find credentials in the site's Prefect block, the environment, or the container engine's own store."""
-    if site.credentials_block:
-        block = _load_block(site.credentials_block)
-        if block.host in ("", host):
-            origin = f"Prefect block {site.credentials_block}"
-            return Credentials(block.username, block.password.get_secret_value(), origin)
-    return registries.find_credentials(host, os.environ)
-
-
-def _load_block(name: str) -> RegistryCredentials:
-    try:
-        loaded = RegistryCredentials.load(name)
-    except ValueError as error:
-        raise ConfigurationError(
-            "there is no such registry-credentials block", subject=name, remedy="make it in the UI under Blocks"
-        ) from error
-    assert isinstance(loaded, RegistryCredentials)  # noqa: S101  # load() is asynchronous only within a loop
-    return loaded
-
-
-def _open(place: Destination, name: str, site: Site, plain_http: bool) -> Repository:
-    access = Access(plain_http=plain_http or site.plain_http, ca_bundle=site.ca_bundle)
-    credentials = None if place.is_layout else find_credentials(place.host, site)
-    return registries.open_repository(place, name, access, credentials)
 
 
 def _holds(repository: Repository, build: PluginBuild, artifact: PackedArtifact) -> bool:

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
+from pluginyard.batches import RepositoryPlan, RepositoryRequest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
 from pluginyard.reports import render_markdown
 from pluginyard.verdicts import Verdict
@@ -48,6 +54,13 @@ def post_report(
     )
     log(f"{'published' if published.published else 'already published'}: {published.reference}@{published.digest}")
     return published
+
+
+@step("post-table", "{plan.summary}", seconds=300, retries=3)
+def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
+    """Post what became of every plugin of a repository as a table of the run."""
+    create_table_artifact(plan.rows(), key="published-plugins", description=f"{request.repository}: {plan.summary}")
+    log(plan.summary)
 
 
 def report_key(build: PluginBuild) -> str:

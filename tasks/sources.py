@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from pluginyard.batches import (
+    RepositoryPlan,
+    RepositoryRequest,
+    has_changed,
+    list_plugins,
+    plan_plugins,
+    select_plugins,
+)
 from pluginyard.builders import Builder
-from pluginyard.planning import HostVersion, plan_build, resolve_request
+from pluginyard.planning import HostVersion, load_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.releases import Release
@@ -51,3 +59,35 @@ def detect_files(
     log(f"plan: {build.plugin.folder}, {len(build.plugin.context)} files, {titles}; {build.builder}")
     log(f"fingerprint: {build.fingerprint}")
     return build
+
+
+@step("plan-repository", "{request.repository}", seconds=sources.FETCH_SECONDS + 600, retries=3)
+def plan_repository(
+    request: RepositoryRequest,
+    cache: Path,
+    *,
+    site: Site,
+    builders: Mapping[str, Builder],
+    host_version: HostVersion,
+) -> RepositoryPlan:
+    """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
+    source = sources.open_source(request.repository, ref=request.ref, cache=cache)
+    tree = sources.read_tree(source)
+    with sources.BlobReader(source) as blobs:
+        settings = load_settings(tree, blobs.read)
+        releases = select_plugins(request, tuple(list_plugins(tree, settings, builders)))
+
+        def plan(release: Release) -> PluginBuild:
+            asked = request.for_plugin(release)
+            return plan_build(
+                asked, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
+            )
+
+        planned = plan_plugins(releases, plan)
+        if request.changed_since:
+            before = sources.open_source(request.repository, ref=request.changed_since, cache=cache)
+            old = sources.read_tree(before)
+            kept = (p for p in planned.plugins if p.build is None or has_changed(p.build, old, blobs.read, builders))
+            planned = RepositoryPlan(tuple(kept))
+    log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
+    return planned

@@ -1,0 +1,73 @@
+"""The flow `publish-plugins`: every plugin of a repository that is not published yet, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from prefect import flow
+
+from flows.machine import Machine, find_machine, host_version
+from flows.publish_plugin import STEPS, publish_build
+from pluginyard.batches import PlannedPlugin, RepositoryPlan, RepositoryRequest
+from pluginyard.errors import PluginyardError
+from tasks.doors.workspaces import open_workspace
+from tasks.policies import log
+from tasks.registries import look_up
+from tasks.reports import Progress, post_table
+from tasks.sources import plan_repository
+
+
+@flow(name="publish-plugins", flow_run_name="publish all of {request.repository}", validate_parameters=True)
+async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
+    """Publish every plugin of a repository whose content is not published yet; unchanged ones cost nothing.
+
+    Args:
+        request: Which repository and plugins, and where to
+    """
+    machine = find_machine()
+    planned = await asyncio.to_thread(
+        plan_repository,
+        request,
+        machine.cache,
+        site=machine.site,
+        builders=machine.builders,
+        host_version=host_version(machine.site),
+    )
+    plan = await asyncio.to_thread(
+        look_up, planned, machine.site, plain_http=request.plain_http, when_taken=request.when_taken
+    )
+    log(f"plan: {plan}")
+    finished = await _publish(request, plan, machine)
+    await asyncio.to_thread(post_table, request, finished)
+    finished.raise_for_failures(request.repository)
+    return {"summary": finished.summary, "plugins": finished.rows()}
+
+
+async def _publish(request: RepositoryRequest, plan: RepositoryPlan, machine: Machine) -> RepositoryPlan:
+    """Publish what is to be built, a few at once; a failure holds back no other plugin."""
+    waiting = plan.of("build")
+    if not waiting:
+        return plan
+    turn = asyncio.Semaphore(request.at_once)
+    title = f"publish {len(waiting)} of {len(plan.plugins)} plugins"
+    done = await asyncio.to_thread(Progress, STEPS * len(waiting), title)
+
+    async def publish(plugin: PlannedPlugin) -> PlannedPlugin:
+        if plugin.state != "build":
+            return plugin
+        async with turn:
+            return await asyncio.to_thread(_publish_one, request, plugin, machine, done)
+
+    return RepositoryPlan(tuple(await asyncio.gather(*map(publish, plan.plugins))))
+
+
+def _publish_one(request: RepositoryRequest, plugin: PlannedPlugin, machine: Machine, done: Progress) -> PlannedPlugin:
+    assert plugin.build is not None  # noqa: S101  # the state says so
+    asked = request.for_plugin(plugin.release)
+    try:
+        with open_workspace(machine.cache) as workspace:
+            published = publish_build(asked, plugin.build, plugin.artifact, machine, workspace, done)
+    except PluginyardError as error:
+        return plugin.because("failed", error.message, error=error)
+    return plugin.because("published", "published now", digest=published.digest)

@@ -1,0 +1,53 @@
+"""Which credentials a registry is told: a Prefect block, the environment, the container engine's own store."""
+
+from __future__ import annotations
+
+import os
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from pluginyard.errors import ConfigurationError
+from pluginyard.references import Destination
+from pluginyard.site import Site
+from tasks.doors import registries
+from tasks.doors.registries import Access, Credentials, Repository
+
+
+class RegistryCredentials(Block):
+    """User and password of a registry, kept encrypted by the Prefect server."""
+
+    _block_type_name = "Registry credentials"
+    _block_type_slug = "pluginyard-registry-credentials"
+
+    username: str = Field(description="User name, or the name of a robot account")
+    password: SecretStr = Field(description="Password or access token")
+    host: str = Field("", description="Registry this is for, with its port; empty: every registry")
+
+
+def find_credentials(host: str, site: Site) -> Credentials | None:
+    """Find credentials in the site's Prefect block, the environment, or the container engine's own store."""
+    if site.credentials_block:
+        block = _load_block(site.credentials_block)
+        if block.host in ("", host):
+            origin = f"Prefect block {site.credentials_block}"
+            return Credentials(block.username, block.password.get_secret_value(), origin)
+    return registries.find_credentials(host, os.environ)
+
+
+def _load_block(name: str) -> RegistryCredentials:
+    try:
+        loaded = RegistryCredentials.load(name)
+    except ValueError as error:
+        raise ConfigurationError(
+            "there is no such registry-credentials block", subject=name, remedy="make it in the UI under Blocks"
+        ) from error
+    assert isinstance(loaded, RegistryCredentials)  # noqa: S101  # load() is asynchronous only within a loop
+    return loaded
+
+
+def open_repository(place: Destination, name: str, site: Site, plain_http: bool) -> Repository:
+    """Open the repository of plugin `name` in `place` with the site's settings and credentials."""
+    access = Access(plain_http=plain_http or site.plain_http, ca_bundle=site.ca_bundle)
+    credentials = None if place.is_layout else find_credentials(place.host, site)
+    return registries.open_repository(place, name, access, credentials)
