@@ -36,6 +36,7 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_NOT_FOR_GIT = "REGISTRY_PASSWORD"
 
 
 class SourceUnavailableError(SourceError):
@@ -141,7 +142,7 @@ def _update_mirror(url: str, mirrors: Path) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             if folder.exists():
-                with git.Repo(folder) as repo, repo.git.custom_environment(**_QUIET):
+                with _open(str(folder), url) as repo:
                     repo.git.fetch("--prune", "--force", "origin", kill_after_timeout=FETCH_SECONDS)
             else:
                 _clone(url, folder)
@@ -153,7 +154,7 @@ def _update_mirror(url: str, mirrors: Path) -> str:
 def _clone(url: str, folder: Path) -> None:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    repo = git.Repo.clone_from(url, partial, multi_options=["--mirror"], env=dict(os.environ) | _QUIET)
+    repo = git.Repo.clone_from(url, partial, multi_options=["--mirror"], env=dict(os.environ) | _environment())
     repo.close()
     partial.rename(folder)
 
@@ -173,13 +174,23 @@ def _translated(error: Exception, url: str) -> PluginyardError:
 
 def _open(folder: str, repository: str) -> git.Repo:
     try:
-        return git.Repo(folder, search_parent_directories=True)
+        repo = git.Repo(folder, search_parent_directories=True)
     except (GitError, ValueError) as error:
         raise SourceError(
             "not a git repository",
             subject=strip_credentials(repository),
             remedy="run git init and commit, or give a URL",
         ) from error
+    repo.git.update_environment(**_environment())
+    return repo
+
+
+def _environment() -> dict[str, str]:
+    """Return what git runs with besides ours: no prompt, and no password that is meant for a registry.
+
+    git starts programs that its configuration names; GitPython can replace a variable, not take it away.
+    """
+    return _QUIET | {name: "" for name in os.environ if name.startswith(_NOT_FOR_GIT)}
 
 
 @contextmanager
