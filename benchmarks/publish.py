@@ -14,9 +14,6 @@ import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
-
-sys.path[0] = str(Path(__file__).parents[1])  # the project, not this folder: run as a file, too
 
 from benchmarks.figures import Readings, render_table, sum_by_name
 from benchmarks.stage import BCRYPT_COST, RunTimes, Stage, open_stage
@@ -96,7 +93,7 @@ def publish(stage: Stage, registry: RunningRegistry, name: str, **settings: str)
     )
     outcome = command.run(*asked)
     if outcome.exit_code:
-        raise RuntimeError(outcome.stderr)
+        raise RuntimeError(outcome.stderr[-3000:])
     return outcome.seconds
 
 

@@ -59,9 +59,10 @@ def push_blobs(
                 f"the content of {descriptor.digest} is missing", subject=str(repository), remedy="pack it again"
             )
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="push") as pool:
+        # The last first: the archive, which is the largest and the likeliest to be new.
         pushes = [
             pool.submit(repository.push_blob, descriptor, blobs[descriptor.digest], mount_from=mount_from)
-            for descriptor in descriptors
+            for descriptor in reversed(descriptors)
         ]
         wait(pushes, return_when=FIRST_EXCEPTION)
         pool.shutdown(wait=True, cancel_futures=True)
@@ -82,15 +83,18 @@ def move_latest(repository: Repository, manifest: StoredManifest, version: str) 
     if standing is not None and standing.digest == manifest.digest:
         return LatestChoice(False, f"it is {version} already")
     target: StoredManifest | None = manifest
-    newest = version
     for _ in range(_LATEST_TRIES):
+        stands = ""
         if target is not None:
             with suppress(TagMovedError):
-                repository.push_manifest(target, LATEST)
+                stands = repository.push_manifest(target, LATEST)
         newest = str(choose_newest_stable([*repository.list_tags(), version]))
-        target = manifest if newest == version else repository.find_manifest(newest)
-        standing = repository.find_manifest(LATEST)
-        if target and standing and target.digest == standing.digest:
+        if newest == version:
+            target = manifest
+        else:
+            target, standing = repository.find_manifest(newest), repository.find_manifest(LATEST)
+            stands = standing.digest if standing else ""
+        if target and target.digest == stands:
             return choice if newest == version else LatestChoice(False, f"{newest} is newer")
     raise RegistryUnavailableError(
         f"{LATEST} does not come to rest: other clients keep moving it",

@@ -80,7 +80,9 @@ class RemoteRepository:
             self._check_free(tag, manifest)
         url = self._client.manifest_url(tag or manifest.digest)
         headers = {"Content-Type": manifest.media_type}
-        self._transport.send(Call("PUT", url, self._client.push, headers, manifest.content), 200, 201, 202)
+        response = self._transport.send(Call("PUT", url, self._client.push, headers, manifest.content), 200, 201, 202)
+        if not tag and response.headers.get("Docker-Content-Digest") == manifest.digest:
+            return manifest.digest  # the address is the content's own: there is nothing else to read back
         stored = self.find_manifest(tag or manifest.digest)
         if stored and tag and not replace and stored.digest != manifest.digest:
             raise version_taken(self._subject(tag), stored.digest)

@@ -1,0 +1,44 @@
+"""How often a registry is asked: each question costs a round trip, and the hash of a password where there is one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pluginyard.references import Destination
+from tasks.doors.registries import Repository, move_latest, open_repository, push_artifact
+from tasks.doors.registries.judging import pull_artifact
+from tests.machine.artifacts import FAST, SampleArtifact, make_artifact, new_name
+from tests.machine.faulty_proxy import Fault, FaultyProxy
+
+
+def published(proxy: FaultyProxy) -> tuple[Repository, SampleArtifact]:
+    name = new_name()
+    artifact = make_artifact(name)
+    repository = open_repository(Destination(proxy.host, "team/plugins"), name, FAST, None)
+    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    return repository, artifact
+
+
+def test_a_publication_asks_thrice_for_each_blob_and_five_times_for_manifest_and_tag(faulty_proxy: FaultyProxy) -> None:
+    published(faulty_proxy)
+    assert [faulty_proxy.count(method, "/blobs/") for method in ("HEAD", "POST", "PUT")] == [3, 3, 3]
+    assert [faulty_proxy.count(method, "/manifests/") for method in ("GET", "PUT")] == [3, 2]
+
+
+def test_moving_latest_forward_looks_before_and_after(faulty_proxy: FaultyProxy) -> None:
+    repository, artifact = published(faulty_proxy)
+    before = faulty_proxy.count()
+    assert move_latest(repository, artifact.manifest, "1.0.0").move
+    assert faulty_proxy.count("PUT", "/manifests/latest") == 1
+    assert faulty_proxy.count() - before == 5
+
+
+def test_blobs_are_pulled_side_by_side(faulty_proxy: FaultyProxy, tmp_path: Path) -> None:
+    repository, artifact = published(faulty_proxy)
+    faulty_proxy.fail(Fault("delay", method="GET", path="/blobs/", seconds=0.5, times=3))
+    started = time.monotonic()
+    pulled = pull_artifact(repository, artifact.manifest.digest, tmp_path)
+    assert time.monotonic() - started < 1.25
+    for digest, content in artifact.contents.items():
+        assert pulled.blob(digest).read_bytes() == content
