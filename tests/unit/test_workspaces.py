@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tasks.doors.workspaces import ModuleStore, digest_of_file, is_alive, open_workspace
+
+
+def test_the_folder_of_a_run_lives_as_long_as_the_run(tmp_path: Path) -> None:
+    with open_workspace(tmp_path) as workspace:
+        (workspace.folder / "file").write_text("x")
+        assert is_alive(tmp_path, workspace.run_id)
+    assert list((tmp_path / "runs").iterdir()) == []
+    assert not is_alive(tmp_path, workspace.run_id)
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), open_workspace(tmp_path):
+        raise KeyboardInterrupt
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from tasks.doors.workspaces import open_workspace\n"
+        "with open_workspace(Path(sys.argv[1])) as w: print(w.run_id, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    killed, living = (subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    try:
+        dead, alive = (process.stdout.readline().strip() for process in (killed, living))
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert (tmp_path / "runs" / dead).is_dir()
+        with open_workspace(tmp_path):
+            assert not (tmp_path / "runs" / dead).exists()
+            assert (tmp_path / "runs" / alive).is_dir()
+    finally:
+        living.kill()
+        living.wait()
+
+
+def test_a_run_of_another_machine_or_cache_counts_as_alive(tmp_path: Path) -> None:
+    with open_workspace(tmp_path / "other") as workspace:
+        pass
+    assert is_alive(tmp_path / "mine", workspace.run_id), "its containers are not ours to sweep"
+
+
+def test_a_module_counts_only_while_it_is_whole(tmp_path: Path) -> None:
+    store = ModuleStore(tmp_path)
+    path = store.path("sha256:" + "a" * 64)
+    path.write_bytes(b"\0asm")
+    assert not store.holds("sha256:" + "a" * 64), "not recorded: the build may have been killed"
+    store.keep("sha256:" + "a" * 64, digest_of_file(path))
+    assert store.holds("sha256:" + "a" * 64)
+    path.write_bytes(b"\0as")
+    assert not store.holds("sha256:" + "a" * 64)
