@@ -45,7 +45,7 @@ def test_the_next_run_removes_what_a_killed_one_left_and_nothing_of_a_living_one
 
 
 def test_a_run_of_another_machine_or_cache_counts_as_alive(tmp_path: Path) -> None:
-    with open_workspace(tmp_path / "other") as workspace:
+    with open_workspace(tmp_path / "other") as workspace, open_workspace(tmp_path / "mine"):
         pass
     assert is_alive(tmp_path / "mine", workspace.run_id), "its containers are not ours to sweep"
 
