@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,22 +22,27 @@ from pluginyard.verdicts import Verdict
 from tasks.policies import log, step
 
 Step = TypeVar("Step")
+# Each update is a request; nobody sees finer steps.
+TELL_SECONDS = 0.5
 
 
 class Progress:
-    """Show on the run page how far the run is; wrap each step's result in a call."""
+    """Show on the run page how far the run is; wrap each step's result in a call. Threads may share it."""
 
     def __init__(self, steps: int, description: str) -> None:
-        self._share = 100 / steps
-        self._reached = 0.0
+        self._steps, self._done = steps, 0
+        self._lock = threading.Lock()
+        self._told = time.monotonic()
         created = create_progress_artifact(0.0, description=description)
         self._artifact: UUID | None = created if isinstance(created, UUID) else None
 
     def __call__(self, result: Step, steps: int = 1) -> Step:
         """Count `steps` as done and hand `result` on."""
-        self._reached = min(100.0, self._reached + steps * self._share)
-        if self._artifact:
-            update_progress_artifact(self._artifact, round(self._reached, 1))
+        with self._lock:
+            self._done = min(self._steps, self._done + steps)
+            if self._artifact and (self._done == self._steps or time.monotonic() - self._told >= TELL_SECONDS):
+                update_progress_artifact(self._artifact, round(100 * self._done / self._steps, 1))
+                self._told = time.monotonic()
         return result
 
 
