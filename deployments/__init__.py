@@ -1,0 +1,1 @@
+"""Place: where flows run, and what starts them; no decisions."""

@@ -1,0 +1,91 @@
+"""Start the run that a delivery asks for at the Prefect server, and tell whoever listens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.events import Event, RelatedResource, Resource
+from prefect.events.clients import get_events_client
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from pluginyard.deliveries import Delivery, is_later_release
+
+EVENT_SECONDS = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StartedRun:
+    """Name the run that stands for a delivery; `is_new` if this very delivery started it."""
+
+    id: UUID
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Start runs of one deployment at the server that PREFECT_API_URL names."""
+
+    deployment: str
+    seconds: float
+
+    async def start(self, delivery: Delivery) -> StartedRun:
+        """Return the run of the delivery's idempotency key, stored by the server within the time limit.
+
+        Raises what Prefect's client raises, or TimeoutError. The same key again gives the same run, so the
+        caller may repeat this after any of them.
+        """
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1}):  # by default it would try for a minute
+            return await self._start(delivery)
+
+    async def _start(self, delivery: Delivery) -> StartedRun:
+        async with asyncio.timeout(self.seconds), get_client() as client:
+            deployment = (await client.read_deployment_by_name(self.deployment)).id
+            run = await _create(client, deployment, delivery, delivery.idempotency_key)
+            recorded = str(run.labels.get("github.commit", ""))
+            if is_later_release(delivery, recorded_commit=recorded, failed=_has_failed(run)):
+                run = await _create(client, deployment, delivery, delivery.later_key)
+            return StartedRun(run.id, run.labels.get("github.delivery") == delivery.id)
+
+    async def tell(self, delivery: Delivery, run: StartedRun) -> None:
+        """Emit the event under the delivery's id: a second one of that id is no second event.
+
+        Best effort: events are at most once, and what must not be lost is the run.
+        """
+        event = Event(
+            event=delivery.event_name,
+            id=UUID(delivery.id),
+            resource=Resource.model_validate(
+                {"prefect.resource.id": f"github.repository.{delivery.repository}", **delivery.labels}
+            ),
+            related=[
+                RelatedResource.model_validate(
+                    {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.role": "flow-run"}
+                )
+            ],
+            payload={**delivery.parameters, "tag": delivery.tag, "commit": delivery.commit, "flow_run": str(run.id)},
+        )
+        try:
+            async with asyncio.timeout(EVENT_SECONDS), get_events_client(reconnection_attempts=0) as events:
+                await events.emit(event)
+        except Exception as error:
+            _log.warning("delivery %s: no event: %s", delivery.id, type(error).__name__)
+
+
+async def _create(client: PrefectClient, deployment: UUID, delivery: Delivery, key: str) -> FlowRun:
+    return await client.create_flow_run_from_deployment(
+        deployment,
+        parameters=delivery.parameters,
+        idempotency_key=key,
+        tags=["github", delivery.repository],
+        labels=dict(delivery.labels),
+    )
+
+
+def _has_failed(run: FlowRun) -> bool:
+    return run.state is not None and (run.state.is_failed() or run.state.is_crashed() or run.state.is_cancelled())

@@ -1,0 +1,44 @@
+"""The settings of the webhook receiver, read from environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pluginyard.configuration import check_model
+from pluginyard.errors import ConfigurationError
+from pluginyard.trusted_repositories import TrustedRepository, load_trusted
+
+
+class ReceiverSettings(BaseModel):
+    """Hold the receiver's settings; each field but the first is read from the variable its description names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repositories: Mapping[str, TrustedRepository] = Field(description="Who may start what; see docs/receiver.md")
+    deployment: str = Field(
+        "publish-plugin/on-tag", pattern=r"^[^/]+/[^/]+$", description="PLUGINYARD_RECEIVER_DEPLOYMENT: what is started"
+    )
+    max_bytes: int = Field(
+        4 * 1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="PLUGINYARD_RECEIVER_MAX_BYTES: of a body"
+    )
+    rate: float = Field(5, gt=0, description="PLUGINYARD_RECEIVER_RATE: requests a second that a client may keep up")
+    burst: int = Field(300, ge=1, description="PLUGINYARD_RECEIVER_BURST: requests a client may send at once")
+    seconds: float = Field(
+        8, gt=0, le=9.5, description="PLUGINYARD_RECEIVER_SECONDS: limit for starting a run; GitHub waits ten"
+    )
+
+
+def load_receiver_settings(environment: Mapping[str, str], read: Callable[[str], bytes]) -> ReceiverSettings:
+    """Load the settings; `read` returns the bytes of the secrets file. Raises ConfigurationError."""
+    names = {field: f"PLUGINYARD_RECEIVER_{field.upper()}" for field in ReceiverSettings.model_fields}
+    set_ones = {field: environment[name] for field, name in names.items() if environment.get(name)}
+    values = {**set_ones, "repositories": load_trusted(environment, read)}
+    try:
+        return check_model(ReceiverSettings, values, subject="the environment")
+    except ConfigurationError as error:
+        field = error.message.partition(":")[0]
+        raise ConfigurationError(
+            error.message, subject=names.get(field, field), remedy="mend or unset the variable"
+        ) from None
