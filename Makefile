@@ -46,7 +46,7 @@ engine: .venv/.dev ## start a private container engine (Debian or Ubuntu, as roo
 	$(BIN)/python -m tests.machine.engine start
 
 engine-stop: .venv/.dev ## stop it and remove its data
-	$(BIN)/python -m tests.machine.engine stop
+	$(BIN)/python -m tests.machine.engine stop --remove
 
 bench: .venv/.dev ## what the README claims about speed, beside the shell pipeline
 	$(BIN)/python benchmarks/publish.py

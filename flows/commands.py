@@ -32,9 +32,12 @@ def publish(arguments: Namespace) -> dict[str, Any]:
 
     with recorded_runs() as history:
         print(history, file=sys.stderr)
+        from prefect import tags
+
         from flows.publish_plugin import publish_plugin
 
-        return publish_plugin(request)
+        with tags("command-line", f"plugin:{resolve_request(request).name}"):
+            return publish_plugin(request)
 
 
 def plan(arguments: Namespace) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import flow, tags
 
 from flows.machine import Machine, find_machine, host_version
 from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
@@ -42,7 +42,8 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
             )
         )
         known = find_published(build, machine.site, plain_http=request.plain_http, overwrite=request.overwrite)
-        return publish_build(request, build, known, machine, workspace, done).to_json()
+        with tags(release.language, f"plugin:{release.name}"):
+            return publish_build(request, build, known, machine, workspace, done).to_json()
 
 
 def publish_build(
