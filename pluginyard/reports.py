@@ -70,12 +70,15 @@ def render_text(published: Mapping[str, Any]) -> str:
 
 
 def render_verdict_text(verdict: Mapping[str, Any]) -> str:
-    """Return a verdict for a terminal: one line a gateway, then the findings."""
+    """Return a verdict for a terminal: one line a gateway in its own words, then the findings with their remedies."""
     rows = [
-        f"  {gate['gateway']:<14} {'loads' if gate['loads'] else 'REFUSES'}  {gate['variant'] or gate['reason']}"
+        f"  {gate['gateway']:<14} {'loads  ' if gate['loads'] else 'REFUSES'}  {_line(gate['reason']) or gate['variant']}"
         for gate in verdict["gateways"]
     ]
-    findings = [f"  {item['rule']} {item['level']}  {item['message']}" for item in verdict["findings"]]
+    findings = [
+        f"  {item['rule']:<3} {item['level']}  {_line(item['message'])}; {_line(item['remedy'])}"
+        for item in verdict["findings"]
+    ]
     return "\n".join([f"verdict    {verdict['summary']}", *rows, *findings])
 
 
@@ -132,4 +135,8 @@ def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
 
 def _cell(text: str) -> str:
     """Return `text` on one line, with what would break a table or start HTML taken out of effect."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return _line(text).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

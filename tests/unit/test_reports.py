@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import yaml
+
+from pluginyard.plugins import PublishedPlugin
+from pluginyard.reports import pull_commands, render_markdown, render_text, render_verdict_text, render_wasm_plugin
+
+DIGEST = "sha256:" + "ab" * 32
+REFUSED = {
+    "summary": "no gateway loads it",
+    "gateways": [{"gateway": "higress", "loads": False, "variant": None, "reason": "two\n\tlines | <b>", "rule": "M2"}],
+    "findings": [{"rule": "M2", "level": "E", "message": "why", "remedy": "what to do"}],
+}
+
+
+def published(reference: str = "r.example.com/p/my_plugin:1.0.0", **changes: object) -> PublishedPlugin:
+    place = {
+        "registry": reference.rpartition("/")[0],
+        "reference": reference,
+        "state": "published",
+        "latest": "moved: newest",
+    }
+    known = {
+        "name": "my_plugin", "language": "go", "version": "1.0.0", "commit": "c" * 40, "commit_time": 0,
+        "repository": "https://example.com/x.git", "fingerprint": DIGEST, "builder": "go", "digest": DIGEST,
+        "registries": (place,), "layers": ({"title": "plugin.tar.gz", "mediaType": "t", "size": 1234567, "digest": DIGEST},),
+        "verdict": REFUSED, "published": True,
+    }  # fmt: skip
+    return PublishedPlugin(**{**known, **changes})  # type: ignore[arg-type]
+
+
+def test_the_resource_to_apply_pins_the_manifest_by_its_digest() -> None:
+    resource = yaml.safe_load(render_wasm_plugin(published()))
+    assert resource["spec"]["url"] == "oci://r.example.com/p/my_plugin:1.0.0"
+    assert resource["spec"]["sha256"] == "ab" * 32
+    assert resource["metadata"]["name"] == "my-plugin", "a Kubernetes name has no underscore"
+
+
+def test_a_layout_folder_is_said_to_serve_no_gateway() -> None:
+    text = render_wasm_plugin(published("oci:/srv/layout:my_plugin-1.0.0"))
+    assert text.startswith("# a layout folder serves no gateway")
+
+
+def test_text_from_an_artifact_cannot_break_the_report() -> None:
+    report = render_markdown(published())
+    row = next(line for line in report.splitlines() if line.startswith("| higress"))
+    assert row == "| higress | **refuses** |  | two lines \\| &lt;b> |"
+    assert "<b>" not in report
+
+
+def test_a_gateways_reason_stays_on_its_line_with_the_remedy_below() -> None:
+    lines = render_verdict_text(REFUSED).splitlines()
+    assert lines[1] == "  higress        REFUSES  two lines | <b>"
+    assert lines[2] == "  M2  E  why; what to do"
+
+
+def test_the_terminal_says_where_what_and_how_to_check() -> None:
+    text = render_text(published().to_json())
+    for fact in ("published  r.example.com/p/my_plugin:1.0.0", DIGEST, "c" * 40, "pluginyard verify"):
+        assert fact in text
+    assert pull_commands("r.example.com:5000/p/a:1.0.0", DIGEST)[0] == f"oras pull r.example.com:5000/p/a@{DIGEST}"
+    assert pull_commands("oci:/srv/l:a-1.0.0", DIGEST)[0] == f"oras pull --oci-layout /srv/l@{DIGEST}"
