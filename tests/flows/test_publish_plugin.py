@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowRunFilterName
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 
 from flows.publish_plugin import publish_plugin
 from pluginyard.errors import PluginyardError, RequestError, SourceError, VersionTakenError
@@ -81,9 +81,11 @@ def test_the_report_says_what_to_paste_into_a_cluster(example: Path, tmp_path: P
     result = publish(example, tmp_path / "out")
     with get_client(sync_client=True) as client:
         reports = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["published-go-request-block"]))
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=["published-go-request-block"])),
+            sort=ArtifactSort.CREATED_DESC,
+            limit=1,
         )
-    text = str(reports[-1].data)
+    text = str(reports[0].data)
     resource = yaml.safe_load(text.split("```yaml\n")[1].split("```")[0])
     assert resource["kind"] == "WasmPlugin"
     assert resource["spec"]["sha256"] == result["digest"].removeprefix("sha256:"), (
