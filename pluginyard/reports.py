@@ -72,7 +72,7 @@ def render_text(published: Mapping[str, Any]) -> str:
 def render_verdict_text(verdict: Mapping[str, Any]) -> str:
     """Return a verdict for a terminal: one line a gateway in its own words, then the findings with their remedies."""
     rows = [
-        f"  {gate['gateway']:<14} {'loads  ' if gate['loads'] else 'REFUSES'}  {_line(gate['reason']) or gate['variant']}"
+        f"  {gate['gateway']:<14} {'loads' if gate['loads'] else 'REFUSES':<7}  {_line(gate['reason']) or gate['variant']}"
         for gate in verdict["gateways"]
     ]
     findings = [
