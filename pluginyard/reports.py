@@ -71,10 +71,10 @@ def render_text(published: Mapping[str, Any]) -> str:
 
 def render_verdict_text(verdict: Mapping[str, Any]) -> str:
     """Return a verdict for a terminal: one line a gateway in its own words, then the findings with their remedies."""
-    rows = [
-        f"  {gate['gateway']:<14} {'loads' if gate['loads'] else 'REFUSES':<7}  {_line(gate['reason']) or gate['variant']}"
-        for gate in verdict["gateways"]
-    ]
+    rows = []
+    for gate in verdict["gateways"]:
+        says = "loads" if gate["loads"] else "REFUSES"
+        rows.append(f"  {gate['gateway']:<14} {says:<7}  {_line(gate['reason']) or gate['variant']}")
     findings = [
         f"  {item['rule']:<3} {item['level']}  {_line(item['message'])}; {_line(item['remedy'])}"
         for item in verdict["findings"]
