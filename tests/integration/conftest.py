@@ -15,3 +15,4 @@ from tests.machine.registries import (  # noqa: F401
 )
 from tests.machine.prefect_server import prefect_server  # noqa: F401
 from tests.machine.command_line import command_line, commands_to_end, shared_command_line  # noqa: F401
+from tests.machine.receivers import on_tag_server, receiver  # noqa: F401

@@ -1,0 +1,187 @@
+"""The receiver as it is run: its own process, beside a real Prefect server with the deployment `on-tag`."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machine.github import REPOSITORY, SECRET, Sent
+from tests.machine.prefect_server import PrefectServer
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+MOST_BYTES = 32 * 1024
+# What `prefect deploy` does, without its questions.
+_REGISTER = """
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from flows.publish_plugin import publish_plugin
+with get_client(sync_client=True) as client:
+    client.create_work_pool(WorkPoolCreate(name="on-tag-builders", type="process"))
+publish_plugin.to_deployment("on-tag", work_pool_name="on-tag-builders").apply()
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the receiver answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Return the JSON of the body."""
+        found: dict[str, Any] = json.loads(self.text)
+        return found
+
+
+@dataclass(frozen=True)
+class RunningReceiver:
+    """A receiver that listens on loopback."""
+
+    port: int
+    log: Path
+
+    def post(self, delivery: Sent, **changed: str) -> Answer:
+        """Send a delivery, with some of its headers changed."""
+        named = {name.replace("_", "-"): value for name, value in changed.items()}
+        kept = {name: value for name, value in delivery.headers.items() if name.lower() not in named}
+        return self.ask("POST", "/github", kept | named, delivery.body)
+
+    def ask(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> Answer:
+        """Send any request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(
+                method, path, body, dict(headers), encode_chunked=body is not None and not isinstance(body, bytes)
+            )
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read().decode())
+        finally:
+            connection.close()
+
+
+@contextlib.contextmanager
+def run_receiver(folder: Path, api_url: str, *arguments: str, **settings: str) -> Iterator[RunningReceiver]:
+    """Run the receiver with one trusted repository until the block is left."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    secrets = folder / "secrets.yaml"
+    secrets.write_text(f"{REPOSITORY}: {json.dumps(SECRET)}\n")
+    plain = {name: text for name, text in os.environ.items() if not name.startswith(("PREFECT_", "PLUGINYARD_"))}
+    log = folder / "receiver.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deployments.receiver", "--port", str(port), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=ROOT,
+            env={
+                **plain,
+                "PREFECT_HOME": str(folder),
+                "PREFECT_API_URL": api_url,
+                "PLUGINYARD_GITHUB_SECRETS_FILE": str(secrets),
+                **settings,
+            },
+        )
+        try:
+            receiver = RunningReceiver(port, log)
+            _await(process, receiver)
+            yield receiver
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=15)
+
+
+def _await(process: subprocess.Popen[bytes], receiver: RunningReceiver) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError):
+            if receiver.ask("GET", "/health", {}).status == 200:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"the receiver did not start:\n{receiver.log.read_text()[-2000:]}")
+
+
+def free_port() -> int:
+    """Return a port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def github_events(server: PrefectServer) -> list[dict[str, Any]]:
+    """Return the events that deliveries left at the server."""
+    asked = {"filter": {"event": {"prefix": ["github."]}}, "limit": 50}
+    request = urllib.request.Request(
+        f"{server.url}/events/filter", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["events"]
+    return found
+
+
+@contextlib.contextmanager
+def forwarded(port: int, target: str) -> Iterator[None]:
+    """Let `port` reach the server at the address `target` (http://HOST:PORT/…) until the block is left."""
+    host, _, number = target.removeprefix("http://").partition("/")[0].partition(":")
+    listener = socket.create_server(("127.0.0.1", port))
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while part := source.recv(65536):
+                sink.sendall(part)
+            sink.shutdown(socket.SHUT_WR)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection((host, int(number)))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=copy, args=pair, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def on_tag_server(prefect_server: PrefectServer) -> PrefectServer:
+    """Give the Prefect server, with the deployment `publish-plugin/on-tag`; no worker takes its runs."""
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {**plain, "PREFECT_HOME": str(prefect_server.home), "PREFECT_API_URL": prefect_server.url}
+    subprocess.run([sys.executable, "-c", _REGISTER], cwd=ROOT, env=environment, check=True, timeout=120)
+    return prefect_server
+
+
+@pytest.fixture(scope="session")
+def receiver(on_tag_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+    """Give a receiver that starts runs at that server."""
+    settings = {"PLUGINYARD_RECEIVER_MAX_BYTES": str(MOST_BYTES)}
+    with run_receiver(tmp_path_factory.mktemp("receiver"), on_tag_server.url, **settings) as running:
+        yield running
