@@ -1,0 +1,182 @@
+"""Which tags of watched repositories start a release: the registry says what is published, so nothing is remembered.
+
+A published version never moves: a tag that leads to another commit than what is published under its version
+is told of, and starts nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any, Literal, get_args
+
+from pluginyard.errors import BatchError, PluginyardError, RequestError
+from pluginyard.plugins import Source
+from pluginyard.publish_requests import PublishRequest
+from pluginyard.release_events import release_key
+from pluginyard.releases import Release, parse_release_tag
+from pluginyard.watch_requests import WatchRequest
+
+DAY = 86400
+ENDED = ("FAILED", "CRASHED", "CANCELLED")
+_HOSTED = re.compile(r"(?:\w+://(?:[^/@]*@)?[^/]+/|[^/@\s]+@[^/:]+:)/*(?P<name>[^/]+/[^/]+?)(?:\.git)?/*")
+
+State = Literal["failed", "halted", "moved", "missing", "started", "under way", "ignored", "published"]
+
+# What needs somebody's attention comes first.
+_ORDER: tuple[State, ...] = get_args(State)
+
+
+@dataclass(frozen=True)
+class SourceTag:
+    """Pin a tag of a repository to its commit."""
+
+    name: str
+    source: Source
+    tagged: int
+    """Seconds since the epoch, UTC: when an annotated tag was made; the commit's time for a plain one."""
+
+
+@dataclass(frozen=True)
+class WatchedTag:
+    """Say what was found of one tag, or of a whole repository where `name` is empty, and what follows."""
+
+    repository: str
+    name: str
+    state: State
+    reason: str
+    source: Source | None = None
+    release: Release | None = None
+    run: str = ""
+    """Id of the flow run that publishes it."""
+    error: PluginyardError | None = None
+
+    @property
+    def commit(self) -> str:
+        """Return the commit the tag leads to, or an empty string."""
+        return self.source.commit if self.source else ""
+
+    @property
+    def key(self) -> str:
+        """Return what tells this release from all others: one run is started for it, however often it is asked for."""
+        return f"{self.repository}@{self.name}@{self.commit}"
+
+    @property
+    def other_keys(self) -> tuple[str, ...]:
+        """Return the keys under which the receiver of webhooks may have started it already."""
+        hosted = _HOSTED.fullmatch(self.repository)
+        if not hosted:
+            return ()
+        return release_key(hosted["name"], self.name), release_key(hosted["name"], self.name, self.commit)
+
+    def because(self, state: State, reason: str, **more: Any) -> WatchedTag:
+        """Return the same tag in another state."""
+        return replace(self, state=state, reason=reason, **more)
+
+    def failed(self, error: PluginyardError) -> WatchedTag:
+        """Return the same tag with what went wrong."""
+        return self.because("failed", error.message, error=error)
+
+
+@dataclass(frozen=True)
+class TagWatch:
+    """Hold what was found of every watched tag."""
+
+    tags: tuple[WatchedTag, ...]
+    too_old: int = 0
+
+    def of(self, state: State) -> tuple[WatchedTag, ...]:
+        """Return the tags in `state`."""
+        return tuple(tag for tag in self.tags if tag.state == state)
+
+    @property
+    def summary(self) -> str:
+        """Return how many are in which state."""
+        counts = [f"{len(found)} {state}" for state in _ORDER if (found := self.of(state))]
+        return ", ".join([*counts, *([f"{self.too_old} too old"] if self.too_old else [])]) or "no tags"
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return a row for each tag, what needs attention first, as the table of the report shows it."""
+        return [
+            {
+                "repository": tag.repository,
+                "tag": tag.name,
+                "commit": tag.commit[:12],
+                "state": tag.state,
+                "why": tag.reason,
+                "run": tag.run,
+            }
+            for tag in sorted(self.tags, key=lambda tag: _ORDER.index(tag.state))
+        ]
+
+    def raise_for_failures(self, subject: str) -> None:
+        """Raise one BatchError that lists what failed in this run, with each remedy."""
+        if bad := self.of("failed"):
+            lines = [f"{tag.name or tag.repository}: {tag.error or tag.reason}".replace("\n", " ") for tag in bad]
+            raise BatchError(
+                f"{len(bad)} of {len(self.tags)} could not be watched or published:\n    " + "\n    ".join(lines),
+                subject=subject,
+                remedy="mend them; the next watch looks again, and does only what is missing",
+            )
+
+
+def judge_tags(request: WatchRequest, repository: str, found: Iterable[SourceTag], now: float) -> TagWatch:
+    """Choose which tags of a repository are looked up in the registries; `now` in seconds since the epoch.
+
+    A name that is not a release tag is told of with the reason: somebody may have meant one.
+    """
+    asked = [tag for tag in found if fnmatchcase(tag.name, request.tags)]
+    since = now - request.newer_than_days * DAY if request.newer_than_days else 0
+    recent = [tag for tag in asked if tag.tagged >= since]
+    return TagWatch(tuple(_judge(repository, tag) for tag in recent), len(asked) - len(recent))
+
+
+def judge_published(tag: WatchedTag, revisions: Iterable[tuple[str, str | None]]) -> WatchedTag:
+    """Say what follows from the commit each reference was published from, None where it is not there.
+
+    Where the version is published from another commit nothing is started: publishing would be refused, or
+    find that the content is the same. What other tools published often names no commit; it counts as this one's.
+    """
+    known = tuple(revisions)
+    for reference, revision in known:
+        if revision and revision != tag.commit:
+            reason = f"{reference} was published from commit {revision[:12]} and stays: release a new version"
+            return tag.because("moved", reason)
+    if lacking := [reference for reference, revision in known if revision is None]:
+        return tag.because("missing", f"not in {', '.join(lacking)}")
+    return tag.because("published", "published from this commit")
+
+
+def judge_run(tag: WatchedTag, state: str, run: str, *, is_new: bool = False) -> WatchedTag:
+    """Say what the run of a missing tag means; `state` is the type of Prefect's state, as in COMPLETED."""
+    if is_new:
+        return tag.because("started", "its run was started now", run=run)
+    if state == "COMPLETED":
+        return tag.because("halted", f"its run completed, yet it is {tag.reason}: publish the tag by hand", run=run)
+    if state in ENDED:
+        reason = f"its run ended {state.lower()} and is not started again: retry that run, or publish the tag by hand"
+        return tag.because("halted", reason, run=run)
+    return tag.because("under way", f"its run is {state.lower()}", run=run)
+
+
+def for_tag(request: WatchRequest, tag: WatchedTag) -> PublishRequest:
+    """Return the request that publishes the tag."""
+    return PublishRequest(
+        repository=tag.repository, tag=tag.name, registries=request.registries, plain_http=request.plain_http
+    )
+
+
+def merge(watches: Iterable[TagWatch]) -> TagWatch:
+    """Return several repositories' watches as one."""
+    known = tuple(watches)
+    return TagWatch(tuple(tag for watch in known for tag in watch.tags), sum(watch.too_old for watch in known))
+
+
+def _judge(repository: str, tag: SourceTag) -> WatchedTag:
+    try:
+        release = parse_release_tag(tag.name)
+    except RequestError as error:
+        return WatchedTag(repository, tag.name, "ignored", f"{error.message}; {error.remedy}", tag.source)
+    return WatchedTag(repository, tag.name, "missing", "not looked up yet", tag.source, release)

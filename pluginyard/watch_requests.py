@@ -1,0 +1,63 @@
+"""What a watch of tags looks after: the one parameter of the flow `watch-tags`, and so its form in the UI."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# A parameter is seen by everybody who sees the run: an address in it holds no password.
+_WITH_PASSWORD = re.compile(r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@")
+
+
+class WatchRequest(BaseModel):
+    """Name the repositories whose new release tags are to be published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repositories: list[str] = Field(
+        title="Repositories",
+        description="URLs of plugin repositories, or paths of clones on the worker",
+        min_length=1,
+        examples=[["https://github.com/acme/plugins.git"]],
+    )
+    tags: str = Field(
+        "wasm-*", title="Tags", description="Which tags, with * and ? as wildcards", examples=["wasm-rust-*"]
+    )
+    newer_than_days: int = Field(
+        30,
+        ge=0,
+        title="Newer than (days)",
+        description="Leave older tags alone, so that a repository with a history is not published anew; 0: no limit",
+    )
+    registries: list[str] = Field(
+        default_factory=list,
+        title="Registries",
+        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones",
+        examples=[["registry.example.com/plugins"]],
+    )
+    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    deployment: str = Field(
+        "publish-plugin/on-tag",
+        title="Deployment",
+        description="FLOW/NAME of the deployment that is started for each new tag",
+    )
+    without_deployment: Literal["publish-here", "fail"] = Field(
+        "publish-here",
+        title="Without the deployment",
+        description="Where there is no such deployment: publish within this run, one plugin after the other, or fail",
+    )
+
+    @field_validator("repositories")
+    @classmethod
+    def _no_password(cls, repositories: list[str]) -> list[str]:
+        if any(_WITH_PASSWORD.match(repository) for repository in repositories):
+            raise ValueError("an address holds a user or password: give the workers' git a credential helper")
+        return list(dict.fromkeys(repositories))
+
+    @property
+    def title(self) -> str:
+        """Return what the run is called."""
+        first, *others = self.repositories
+        return f"{first} and {len(others)} more" if others else first
