@@ -104,3 +104,19 @@ class GatewayError(PluginyardError):
     """The real gateway did not load the module, or did not answer as the probe expects."""
 
     exit_code = 11
+
+
+class StatusError(PluginyardError):
+    """The forge refuses the status of a commit."""
+
+    exit_code = 15
+
+
+class StatusUnavailableError(StatusError):
+    """The forge does not answer, or answers 429 or 5xx: worth another try."""
+
+    transient = True
+
+    def __init__(self, message: str, *, subject: str = "", remedy: str = "", retry_after: str = "") -> None:
+        super().__init__(message, subject=subject, remedy=remedy)
+        self.retry_after = retry_after
