@@ -78,7 +78,8 @@ def unpack_module(blocks: Iterator[bytes], recipe: Recipe, target: Path) -> Buil
     Raises BuildError for a link, a folder or a file above the limit: what lies at the output's
     place is the plugin's doing.
     """
-    with tarfile.open(fileobj=cast(IO[bytes], _Joined(blocks)), mode="r|") as archive:
+    # By whole blocks: tarfile's own 10 KiB would copy what is left of a block a hundred times.
+    with tarfile.open(fileobj=cast(IO[bytes], _Joined(blocks)), mode="r|", bufsize=BLOCK) as archive:
         member = archive.next()
         if member is None or not member.isreg():
             raise output_error(recipe, "is no regular file")
