@@ -27,9 +27,12 @@ class Machine:
     builders: Mapping[str, Builder]
 
 
-def find_machine(environment: Mapping[str, str] = os.environ) -> Machine:
-    """Read the site's settings and the builders' folders; raise ConfigurationError for a bad one."""
-    site = load_site(environment)
+def find_machine(environment: Mapping[str, str] = os.environ, variable: Mapping[str, object] | None = None) -> Machine:
+    """Read the site's settings and the builders' folders; raise ConfigurationError for a bad one.
+
+    `variable` holds the settings of the server's variable, which those of the environment go over.
+    """
+    site = load_site(environment, variable)
     return Machine(site, cache_folder(site.cache, environment), find_builders(site.builders_folder))
 
 

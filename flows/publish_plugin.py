@@ -6,11 +6,14 @@ from typing import Any
 
 from prefect import flow, tags
 
-from flows.machine import Machine, find_machine, host_version
+from flows.beginning import begin
+from flows.machine import Machine, host_version
 from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.site import choose_repository
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
+from tasks.limits import at_most
 from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
 from tasks.reports import Progress, post_report
@@ -26,7 +29,8 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     Args:
         request: What to publish, and where
     """
-    machine = find_machine()
+    machine = begin()
+    request = request.at(choose_repository(request.repository, machine.site))
     done = Progress(STEPS, f"publish {request.title}")
     with open_workspace(machine.cache) as workspace:
         release = done(resolve_release(request))
@@ -57,13 +61,15 @@ def publish_build(
     """Build what is planned unless it is `known` to be published, push it, verify it, report it."""
     site, http = machine.site, request.plain_http
     if known is None:
-        module = done(build_once(build, workspace, site.engine_address))
+        with at_most(site, f"builder-{build.recipe.builder.name}"):
+            module = done(build_once(build, workspace, site.engine_address))
         artifact = done(pack_artifact(build, module, workspace))
     else:
         artifact = done(known, steps=2)
     done(log_in(build, artifact, site, plain_http=http))
-    publications = done(push_artifact(build, artifact, site, plain_http=http, overwrite=request.overwrite))
     pulled = workspace.folder / "pulled"
-    verdict = done(verify_artifact(build, artifact, site, pulled, plain_http=http))
+    with at_most(site, *(f"registry-{place.host}" for place in build.destinations)):
+        publications = done(push_artifact(build, artifact, site, plain_http=http, overwrite=request.overwrite))
+        verdict = done(verify_artifact(build, artifact, site, pulled, plain_http=http))
     probe = run_in_envoy(build, verdict, module_of(artifact, pulled), site.envoy) if request.run_in_envoy else None
     return done(post_report(build, artifact, publications, verdict, probe))

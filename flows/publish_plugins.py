@@ -7,10 +7,12 @@ from typing import Any
 
 from prefect import flow
 
-from flows.machine import Machine, find_machine, host_version
+from flows.beginning import begin
+from flows.machine import Machine, host_version
 from flows.publish_plugin import STEPS, publish_build
 from pluginyard.batches import PlannedPlugin, RepositoryPlan, RepositoryRequest
 from pluginyard.errors import PluginyardError
+from pluginyard.site import choose_repository
 from tasks.doors.workspaces import open_workspace
 from tasks.policies import log
 from tasks.registries import look_up
@@ -18,14 +20,15 @@ from tasks.reports import Progress, post_table
 from tasks.sources import plan_repository
 
 
-@flow(name="publish-plugins", flow_run_name="publish all of {request.repository}", validate_parameters=True)
+@flow(name="publish-plugins", flow_run_name="publish {request.title}", validate_parameters=True)
 async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
     """Publish every plugin of a repository whose content is not published yet; unchanged ones cost nothing.
 
     Args:
         request: Which repository and plugins, and where to
     """
-    machine = find_machine()
+    machine = await asyncio.to_thread(begin)
+    request = request.at(choose_repository(request.repository, machine.site))
     planned = await asyncio.to_thread(
         plan_repository,
         request,

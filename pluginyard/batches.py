@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,9 +28,9 @@ class RepositoryRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: str = Field(
-        ".",
+        "",
         title="Repository",
-        description="URL of the plugin repository, or the path of a clone on the worker",
+        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's",
         examples=["https://github.com/acme/plugins.git"],
     )
     ref: str = Field("", title="Branch or commit", description="What to build; empty: the default branch")
@@ -54,6 +54,15 @@ class RepositoryRequest(BaseModel):
     plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
     at_once: int = Field(2, ge=1, le=64, title="At once", description="Plugins that are built at the same time")
     run_in_envoy: bool = Field(False, title="Run in Envoy", description="Load each in a real Envoy and send its probe")
+
+    @property
+    def title(self) -> str:
+        """Return what the run is called."""
+        return f"all of {self.repository or 'the repository of the site'}"
+
+    def at(self, repository: str) -> Self:
+        """Return the same request for `repository`."""
+        return self.model_copy(update={"repository": repository})
 
     def for_plugin(self, release: Release) -> PublishRequest:
         """Return the request that publishes one of the plugins alone."""

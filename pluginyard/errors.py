@@ -106,6 +106,12 @@ class GatewayError(PluginyardError):
     exit_code = 11
 
 
+class RepeatedCrashError(PluginyardError):
+    """The run crashed as often as it may, so it is not begun again."""
+
+    exit_code = 14
+
+
 class StatusError(PluginyardError):
     """The forge refuses the status of a commit."""
 

@@ -13,9 +13,9 @@ class PublishRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: str = Field(
-        ".",
+        "",
         title="Repository",
-        description="URL of the plugin repository, or the path of a clone on the worker",
+        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's",
         examples=["https://github.com/acme/plugins.git"],
     )
     tag: str = Field(
@@ -60,3 +60,7 @@ class PublishRequest(BaseModel):
     def title(self) -> str:
         """Return what the run is called."""
         return self.tag or f"{self.plugin} {self.version or self.ref}".strip()
+
+    def at(self, repository: str) -> Self:
+        """Return the same request for `repository`."""
+        return self.model_copy(update={"repository": repository})

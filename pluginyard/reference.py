@@ -19,7 +19,8 @@ from pluginyard.rules import RULES
 from pluginyard.site import Site
 
 _CREDENTIALS = """\
-What the machine that publishes decides. Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one registry
+What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
+workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one registry
 `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit); before
 them a Prefect block, after them the container engine's own store."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"

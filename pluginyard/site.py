@@ -1,17 +1,18 @@
 """The settings of a site: what the machine that publishes decides, whatever the repository says.
 
-Read from environment variables only. The names the Higress workflow used still work.
+Read from environment variables, and below them from one Prefect variable (pluginyard/site_variable.py). The names
+the Higress workflow used still work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pluginyard.configuration import check_model
-from pluginyard.errors import ConfigurationError
+from pluginyard.errors import ConfigurationError, RequestError
 
 # Handed to the step that fetches dependencies, as they are: what users behind mirrors set anyway.
 FETCH_VARIABLES = (
@@ -20,6 +21,7 @@ FETCH_VARIABLES = (
 )  # fmt: skip
 FETCH_PREFIXES = ("CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_", "CARGO_HTTP_", "CARGO_NET_")
 _SECRET_SUFFIXES = ("_TOKEN", "_PASSWORD", "_SECRET", "_CREDENTIAL_PROVIDER")
+LimitName = Annotated[str, Field(pattern=r"^(builder|registry)-[A-Za-z0-9.:-]+$")]
 
 
 class Site(BaseModel):
@@ -27,6 +29,7 @@ class Site(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    repository: str = Field("", description="PLUGINYARD_REPOSITORY: what a run builds from if it names none")
     registries: tuple[str, ...] = Field(
         (), description="PLUGINYARD_REGISTRIES, by commas; or IMAGE_REGISTRY_SERVICE/IMAGE_REPOSITORY"
     )
@@ -52,6 +55,9 @@ class Site(BaseModel):
     fetch_environment: Mapping[str, str] = Field({}, description="GOPROXY, CARGO_REGISTRIES_*, HTTPS_PROXY …, as set")
     credentials_block: str = Field("", description="PLUGINYARD_CREDENTIALS_BLOCK: name of a Prefect block")
     envoy: str = Field("", description="PLUGINYARD_ENVOY: path of an Envoy binary")
+    limits: Mapping[LimitName, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="PLUGINYARD_LIMITS, as builder-go=2,registry-HOST=4: how many at once, over all workers"
+    )
 
 
 _BY_BUILDER = {
@@ -60,6 +66,7 @@ _BY_BUILDER = {
     "versions": "PLUGINYARD_VERSION_",
 }
 _PLAIN = {
+    "repository": "PLUGINYARD_REPOSITORY",
     "plain_http": "PLUGINYARD_PLAIN_HTTP",
     "cache": "PLUGINYARD_CACHE",
     "engine": "PLUGINYARD_ENGINE",
@@ -74,31 +81,69 @@ _PLAIN = {
     "credentials_block": "PLUGINYARD_CREDENTIALS_BLOCK",
     "envoy": "PLUGINYARD_ENVOY",
 }
+_NAMED = {**_PLAIN, "limits": "PLUGINYARD_LIMITS", "registries": "PLUGINYARD_REGISTRIES"}
 
 
-def load_site(environment: Mapping[str, str]) -> Site:
-    """Load the site's settings from `environment`; raise ConfigurationError that names the variable."""
-    values: dict[str, object] = {
-        field: environment[name] for field, name in _PLAIN.items() if environment.get(name, "")
-    }
-    for field, prefix in _BY_BUILDER.items():
-        values[field] = {
+def load_site(environment: Mapping[str, str], below: Mapping[str, object] | None = None) -> Site:
+    """Load the site's settings from `environment`, over those of `below` (checked by `check_site_variable`).
+
+    Raises ConfigurationError that names the variable.
+    """
+    try:
+        return check_model(Site, _overlay(below or {}, environment), subject="the environment")
+    except ConfigurationError as error:
+        field = error.message.partition(":")[0].partition(".")[0]
+        raise ConfigurationError(
+            error.message, subject=_NAMED.get(field, field), remedy="mend or unset the variable"
+        ) from None
+
+
+def choose_repository(asked: str, site: Site) -> str:
+    """Return the repository to build from: the one asked for, else the site's; raise RequestError for none."""
+    if not asked and not site.repository:
+        raise RequestError(
+            "no repository is named", subject="repository", remedy="give one, or set PLUGINYARD_REPOSITORY for the site"
+        )
+    return asked or site.repository
+
+
+def is_for_fetching(name: str) -> bool:
+    """Tell whether the variable `name` is for the step that fetches: mirrors and proxies, no token or password."""
+    return name in FETCH_VARIABLES or (name.startswith(FETCH_PREFIXES) and not name.endswith(_SECRET_SUFFIXES))
+
+
+def _overlay(below: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
+    """Return the fields of `below` with what `environment` sets over them, mappings key by key."""
+    set_ones: dict[str, object] = {field: environment.get(name) for field, name in _PLAIN.items()}
+    set_ones["ca_bundle"] = environment.get("PLUGINYARD_CA_BUNDLE")
+    set_ones["registries"] = _registries(environment)
+    values = {**below, **{field: value for field, value in set_ones.items() if value}}
+    for field, mapping in _mappings(environment).items():
+        values[field] = {**dict(below.get(field, {})), **mapping}  # type: ignore[call-overload]
+    if not values.get("ca_bundle"):
+        values["ca_bundle"] = environment.get("SSL_CERT_FILE", "")
+    return values
+
+
+def _mappings(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    found = {
+        field: {
             name.removeprefix(prefix).lower().replace("_", "-"): value
             for name, value in environment.items()
             if name.startswith(prefix) and value
         }
+        for field, prefix in _BY_BUILDER.items()
+    }
     if every := environment.get("PLUGINYARD_BASE_IMAGE", ""):
-        values["base_images"] = {"*": every, **dict(values["base_images"])}  # type: ignore[call-overload]
-    values["ca_bundle"] = environment.get("PLUGINYARD_CA_BUNDLE") or environment.get("SSL_CERT_FILE", "")
-    values["registries"] = _registries(environment)
-    values["fetch_environment"] = _fetch_environment(environment)
-    try:
-        return check_model(Site, values, subject="the environment")
-    except ConfigurationError as error:
-        field = error.message.partition(":")[0].partition(".")[0]
-        raise ConfigurationError(
-            error.message, subject=_PLAIN.get(field, field), remedy="mend or unset the variable"
-        ) from None
+        found["base_images"] = {"*": every, **found["base_images"]}
+    found["fetch_environment"] = {name: value for name, value in environment.items() if is_for_fetching(name)}
+    found["limits"] = _limits(environment.get("PLUGINYARD_LIMITS", ""))
+    return found
+
+
+def _limits(text: str) -> dict[str, str]:
+    pairs = (item.strip().partition("=") for item in text.split(",") if item.strip())
+    return {name.strip(): count.strip() for name, _, count in pairs}
 
 
 def _registries(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -107,12 +152,3 @@ def _registries(environment: Mapping[str, str]) -> tuple[str, ...]:
     host = environment.get("IMAGE_REGISTRY_SERVICE") or environment.get("IMAGE_REGISTRY", "")
     namespace = environment.get("IMAGE_REPOSITORY") or environment.get("PLUGIN_IMAGE_REPOSITORY") or "plugins"
     return (f"{host}/{namespace}",) if host else ()
-
-
-def _fetch_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what the fetch step is given: mirrors and proxies, no token or password."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in FETCH_VARIABLES or (name.startswith(FETCH_PREFIXES) and not name.endswith(_SECRET_SUFFIXES))
-    }
