@@ -7,7 +7,7 @@ is told of, and starts nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
@@ -15,12 +15,14 @@ from typing import Any, Literal, get_args
 from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.plugins import Source
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.references import Destination
 from pluginyard.release_events import release_key
 from pluginyard.releases import Release, parse_release_tag
 from pluginyard.watch_requests import WatchRequest
 
 DAY = 86400
-ENDED = ("FAILED", "CRASHED", "CANCELLED")
+MOST_RUNS = 3
+_ENDED = ("FAILED", "CRASHED", "CANCELLED")
 _HOSTED = re.compile(r"(?:\w+://(?:[^/@]*@)?[^/]+/|[^/@\s]+@[^/:]+:)/*(?P<name>[^/]+/[^/]+?)(?:\.git)?/*")
 
 State = Literal["failed", "halted", "moved", "missing", "started", "under way", "ignored", "published"]
@@ -49,6 +51,7 @@ class WatchedTag:
     reason: str
     source: Source | None = None
     release: Release | None = None
+    destinations: tuple[Destination, ...] = ()
     run: str = ""
     """Id of the flow run that publishes it."""
     error: PluginyardError | None = None
@@ -155,10 +158,26 @@ def judge_run(tag: WatchedTag, state: str, run: str, *, is_new: bool = False) ->
         return tag.because("started", "its run was started now", run=run)
     if state == "COMPLETED":
         return tag.because("halted", f"its run completed, yet it is {tag.reason}: publish the tag by hand", run=run)
-    if state in ENDED:
+    if state in _ENDED:
         reason = f"its run ended {state.lower()} and is not started again: retry that run, or publish the tag by hand"
         return tag.because("halted", reason, run=run)
     return tag.because("under way", f"its run is {state.lower()}", run=run)
+
+
+def choose_here(tag: WatchedTag, runs: Sequence[tuple[str, str]]) -> WatchedTag:
+    """Say whether a missing tag is published within this run, by the (state, id) of earlier runs, newest first.
+
+    One that ended is not repeated. One that neither ended nor lives died with its watch, and is tried again,
+    a few times: publishing twice gives one artifact.
+    """
+    for state, run in runs:
+        if state in ("COMPLETED", "FAILED", "CANCELLED"):
+            return judge_run(tag, state, run)
+    if len(runs) >= MOST_RUNS:
+        return tag.because(
+            "halted", f"it was begun {len(runs)} times and never ended: look at the worker", run=runs[0][1]
+        )
+    return tag
 
 
 def for_tag(request: WatchRequest, tag: WatchedTag) -> PublishRequest:

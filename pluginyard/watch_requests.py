@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -17,9 +17,9 @@ class WatchRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     repositories: list[str] = Field(
+        default_factory=list,
         title="Repositories",
-        description="URLs of plugin repositories, or paths of clones on the worker",
-        min_length=1,
+        description="URLs of plugin repositories, or paths of clones on the worker; empty: the site's",
         examples=[["https://github.com/acme/plugins.git"]],
     )
     tags: str = Field(
@@ -56,8 +56,12 @@ class WatchRequest(BaseModel):
             raise ValueError("an address holds a user or password: give the workers' git a credential helper")
         return list(dict.fromkeys(repositories))
 
+    def at(self, repositories: list[str]) -> Self:
+        """Return the same request for `repositories`."""
+        return self.model_copy(update={"repositories": repositories})
+
     @property
     def title(self) -> str:
         """Return what the run is called."""
-        first, *others = self.repositories
+        first, *others = self.repositories or ["the repository of the site"]
         return f"{first} and {len(others)} more" if others else first

@@ -18,7 +18,9 @@ from prefect.artifacts import (
 from pluginyard.batches import RepositoryPlan, RepositoryRequest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
 from pluginyard.reports import render_markdown
+from pluginyard.tag_watch import TagWatch
 from pluginyard.verdicts import Verdict
+from pluginyard.watch_requests import WatchRequest
 from tasks.policies import log, step
 
 Step = TypeVar("Step")
@@ -68,6 +70,13 @@ def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
     """Post what became of every plugin of a repository as a table of the run."""
     create_table_artifact(plan.rows(), key="published-plugins", description=f"{request.repository}: {plan.summary}")
     log(plan.summary)
+
+
+@step("post-watch", "{watch.summary}", seconds=300, retries=3)
+def post_watch(request: WatchRequest, watch: TagWatch) -> None:
+    """Post what became of every watched tag as a table of the run."""
+    create_table_artifact(watch.rows(), key="watched-tags", description=f"{request.title}: {watch.summary}")
+    log(watch.summary)
 
 
 def report_key(build: PluginBuild) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pluginyard.batches import (
@@ -14,13 +18,19 @@ from pluginyard.batches import (
     select_plugins,
 )
 from pluginyard.builders import Builder
-from pluginyard.planning import HostVersion, load_settings, plan_build, resolve_request
+from pluginyard.configuration import RepositorySettings
+from pluginyard.errors import PluginyardError
+from pluginyard.planning import HostVersion, choose_destinations, load_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.releases import Release
 from pluginyard.site import Site
+from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag, judge_tags, merge
+from pluginyard.watch_requests import WatchRequest
 from tasks.doors import sources
 from tasks.policies import log, step
+
+_FETCHES = 4
 
 
 @step("resolve-release", "{request.title}", seconds=60)
@@ -91,3 +101,42 @@ def plan_repository(
             planned = RepositoryPlan(tuple(kept))
     log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
     return planned
+
+
+@step("read-tags", "of {request.title}", seconds=3600)
+def read_tags(request: WatchRequest, cache: Path, *, site: Site) -> TagWatch:
+    """Fetch the watched repositories, a few at once, and choose the tags to look up; no failure holds back another.
+
+    Not retried: the next watch is.
+    """
+    read = partial(_read_tags, request, cache=cache, site=site, now=time.time())
+    with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:
+        watch = merge(pool.map(read, request.repositories))
+    log(f"{len(request.repositories)} repositories: {len(watch.of('missing'))} release tags to look up")
+    return watch
+
+
+def _read_tags(request: WatchRequest, repository: str, *, cache: Path, site: Site, now: float) -> TagWatch:
+    try:
+        watch = judge_tags(request, repository, sources.read_tags(repository, cache=cache), now)
+    except PluginyardError as error:
+        return TagWatch((WatchedTag(repository, "", "failed", error.message, error=error),))
+    return replace(watch, tags=tuple(_with_destinations(request, tag, site) for tag in watch.tags))
+
+
+def _with_destinations(request: WatchRequest, tag: WatchedTag, site: Site) -> WatchedTag:
+    """Find where the tag is published; the tag's own pluginyard.yaml is read only where nobody else says."""
+    if tag.source is None or tag.release is None:
+        return tag
+    try:
+        named = request.registries or site.registries
+        settings = RepositorySettings() if named else _settings_at(tag.source)
+        return replace(tag, destinations=choose_destinations(for_tag(request, tag), site, settings))
+    except PluginyardError as error:
+        return tag.failed(error)
+
+
+def _settings_at(source: Source) -> RepositorySettings:
+    tree = sources.read_tree(source)
+    with sources.BlobReader(source) as blobs:
+        return load_settings(tree, blobs.read)
