@@ -117,5 +117,11 @@ def _build_on_host(build: PluginBuild, context: Path, target: Path, workspace: W
         )
     log(f"no container engine: building with {build.recipe.toolchain} of this machine, without isolation")
     return toolchains.build_on_host(
-        toolchain, build.recipe, context, target, log=log, workdir=workspace.folder / "build"
+        toolchain,
+        build.recipe,
+        context,
+        target,
+        log=log,
+        workdir=workspace.folder / "build",
+        warm_folder=workspace.cache / "toolchains",
     )

@@ -20,10 +20,19 @@ Log = Callable[[str], None]
 
 
 def build_on_host(
-    toolchain: HostToolchain, recipe: Recipe, context: Path, target: Path, *, log: Log, workdir: Path
+    toolchain: HostToolchain,
+    recipe: Recipe,
+    context: Path,
+    target: Path,
+    *,
+    log: Log,
+    workdir: Path,
+    warm_folder: Path | None = None,
 ) -> BuiltModule:
     """Build `recipe` from the tar `context` with `toolchain` and leave the module at `target`.
 
+    `workdir` holds what the build makes, and is left empty; `warm_folder` (default: `workdir`) keeps the standard
+    library compiled for the next build, so it must outlive the run and lie on the same file system.
     The environment is the recipe's and nothing of this process's own. Raises BuildError with what the
     toolchain said, translated.
     """
@@ -32,7 +41,7 @@ def build_on_host(
         unpack_source(context, work / "src")
         write_scripts(work / "builder", here.builder.scripts)
         build = _HostBuild(toolchain, here, work, log)
-        build.warm(workdir)
+        build.warm(warm_folder or workdir)
         if here.fetch:
             build.run("fetch", here.fetch)
         build.run("compile", here.compile)
@@ -67,7 +76,8 @@ class _HostBuild:
         digest = self.recipe.builder.digest[-12:]
         warm = workdir / f"warm-{self.toolchain.name}-{self.toolchain.version}-{digest}"
         if not warm.exists():
-            with work_folder(workdir) as work:
+            workdir.mkdir(parents=True, exist_ok=True)
+            with work_folder(self.work.parent) as work:
                 self._fill(Step(wanted.warm, self.recipe.compile.environment), work, warm)
         shutil.copytree(warm, self.work / "cache", dirs_exist_ok=True)
 
