@@ -28,7 +28,7 @@ from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.receiver_settings import ReceiverSettings, load_receiver_settings
 
 BODY_SECONDS = 10
-MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 256
 _log = logging.getLogger(__name__)
 
 

@@ -21,7 +21,7 @@ class ReceiverSettings(BaseModel):
         "publish-plugin/on-tag", pattern=r"^[^/]+/[^/]+$", description="PLUGINYARD_RECEIVER_DEPLOYMENT: what is started"
     )
     max_bytes: int = Field(
-        4 * 1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="PLUGINYARD_RECEIVER_MAX_BYTES: of a body"
+        1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="PLUGINYARD_RECEIVER_MAX_BYTES: of a body"
     )
     rate: float = Field(5, gt=0, description="PLUGINYARD_RECEIVER_RATE: requests a second that a client may keep up")
     burst: int = Field(300, ge=1, description="PLUGINYARD_RECEIVER_BURST: requests a client may send at once")

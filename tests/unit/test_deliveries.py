@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pluginyard import deliveries
 from pluginyard.deliveries import Delivery, Ignored, Refusal, is_later_release, judge_delivery
 from pluginyard.trusted_repositories import TrustedRepository
 from tests.machine.github import REPOSITORY, SECRET, TAG, Sent, call, recorded, sent, sign, tag_event
@@ -63,6 +64,7 @@ def test_push_create_and_release_of_one_tag_are_one_wish() -> None:
     found = [accepted(sent(event, tag_event(name))) for event, name in kinds.items()]
     assert {item.idempotency_key for item in found} == {f"github:codertocat/hello-world:{TAG}"}
     assert [item.commit for item in found] == [COMMIT, "", ""]
+    assert ["github.commit" in item.labels for item in found] == [True, False, False]
     assert len({json.dumps(item.parameters) for item in found}) == 1
 
 
@@ -79,6 +81,12 @@ def test_the_address_is_the_configured_one_whatever_the_payload_says() -> None:
     assert accepted(sent("push", payload)).clone_url == "https://github.com/Codertocat/Hello-World.git"
     mirrored = accepted(sent("workflow_dispatch", call("workflow-dispatch", {"plugin_name": "a"}), ORG_SECRET))
     assert mirrored.clone_url == "ssh://git@git.example.com/mirrors/octo.git"
+
+
+def test_a_delivery_is_named_alike_in_any_case() -> None:
+    judged = judge(PUSH, x_github_delivery=PUSH.id.upper())
+    assert isinstance(judged, Delivery)
+    assert judged.id == PUSH.id
 
 
 def test_an_annotated_tag_is_of_the_commit_and_not_of_the_tag_object() -> None:
@@ -142,6 +150,12 @@ def test_a_call_without_language_and_version_is_for_go_and_the_version_file() ->
     assert (found.request.language, found.request.version) == ("go", "")
 
 
+def test_blanks_around_what_was_typed_do_not_count() -> None:
+    payload = call("workflow-dispatch", {"plugin_name": "a", "version": " 1.0.0 ", "plugin_type": "rust "})
+    found = accepted(sent("workflow_dispatch", payload, ORG_SECRET))
+    assert (found.request.language, found.request.version) == ("rust", "1.0.0")
+
+
 def test_a_repository_dispatch_names_its_own_ref_or_takes_the_default_branch() -> None:
     default = accepted(sent("repository_dispatch", call("repository-dispatch", {"plugin_name": "a"}), ORG_SECRET))
     named = call("repository-dispatch", {"plugin_name": "a", "ref": "refs/heads/next"})
@@ -181,6 +195,8 @@ NOT_STARTED = {
     "the push of a branch": ("push", recorded("push-branch"), SECRET),
     "a branch that is called like a tag": ("push", tag_event("push-tag-created", ref=f"refs/heads/{TAG}"), SECRET),
     "a ref of neither kind": ("push", tag_event("push-tag-created", ref=f"refs/notes/refs/tags/{TAG}"), SECRET),
+    "a ref without its kind": ("push", tag_event("push-tag-created", ref=TAG), SECRET),
+    "a draft": ("release", tag_event("release-published", release={"draft": True, "tag_name": TAG}), SECRET),
     "the creation of a branch": ("create", tag_event("create-tag", ref_type="branch"), SECRET),
     "the delete event": ("delete", tag_event("delete-tag"), SECRET),
     "a release that is created": ("release", tag_event("release-created"), SECRET),
@@ -206,6 +222,12 @@ def test_what_is_signed_but_no_release_starts_nothing(name: str) -> None:
     judged = judge(sent(event, payload, secret))
     assert isinstance(judged, Ignored), judged
     assert judged.reason
+
+
+def test_a_ping_is_told_that_its_secret_is_right() -> None:
+    judged = judge(sent("ping", recorded("ping"), ORG_SECRET))
+    assert isinstance(judged, Ignored)
+    assert "secret is right" in judged.reason
 
 
 def test_a_tag_that_is_nearly_right_is_told_the_nearest() -> None:
@@ -260,6 +282,13 @@ def test_a_repository_nobody_trusts_is_answered_like_a_wrong_secret() -> None:
     assert isinstance(first, Refusal)
     assert isinstance(second, Refusal)
     assert (first.status, first.signed) == (second.status, second.signed) == (401, False)
+
+
+def test_the_secret_of_nobody_opens_nothing() -> None:
+    stranger = tag_event("push-tag-created", repository={"full_name": "mallory/plugins"})
+    judged = judge(sent("push", stranger, deliveries._NOBODY))
+    assert isinstance(judged, Refusal)
+    assert judged.status == 401
 
 
 WRONG_NAMES = [
@@ -339,6 +368,7 @@ MALFORMED = {
     "a push without after": ("push", _without(tag_event("push-tag-created"), "after"), SECRET),
     "a push to no commit": ("push", tag_event("push-tag-created", head_commit={"id": "HEAD"}), SECRET),
     "a push whose commit is an option": ("push", tag_event("push-tag-created", head_commit={"id": "--x"}), SECRET),
+    "a push to a commit and more": ("push", tag_event("push-tag-created", head_commit={"id": f"{COMMIT}0"}), SECRET),
     "a release without release": ("release", tag_event("release-published", release=None), SECRET),
     "a release without tag": (
         "release",

@@ -62,6 +62,8 @@ def test_a_few_repositories_with_one_secret_need_no_file() -> None:
 
 WRONG = {
     "nothing": "",
+    "an empty mapping": "{}",
+    "a secret that YAML takes for an alias": f"acme/plugins: *{SECRET}",
     "a list": f"- {SECRET}",
     "no repository": f"plugins: {SECRET}",
     "a path": f"../plugins: {SECRET}",
