@@ -12,7 +12,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from benchmarks.figures import Readings, render_table, sum_by_name
@@ -20,7 +20,7 @@ from benchmarks.stage import BCRYPT_COST, RunTimes, Stage, open_stage
 from tests.machine.registries import Kind, RunningRegistry
 
 KINDS: dict[Kind, str] = {"open": "open registry", "basic": f"htpasswd, bcrypt cost {BCRYPT_COST}"}
-THREADS = (1, 2, 3)
+FLOWS = {"flow a plugin": True, "one flow for all": False}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plugins", type=int, default=12, help="plugins in the batch (default: 12)")
     parser.add_argument("--quick", action="store_true", help="one round of 4 plugins with a password: below 3 minutes")
     asked = parser.parse_args(arguments)
-    rounds, count = (1, 4) if asked.quick else (asked.rounds, asked.plugins)
+    rounds, count, at_once = (1, 4, (2,)) if asked.quick else (asked.rounds, asked.plugins, (1, 2, 3))
     kinds: tuple[Kind, ...] = ("basic",) if asked.quick else ("open", "basic")
     readings = Readings()
     say(describe_machine())
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             for kind in kinds:
                 say(f"round {number} of {rounds}, {KINDS[kind]}, load {os.getloadavg()[0]:.1f}")
                 measure_one(stage, kind, readings)
-                measure_many(stage, kind, readings)
+                measure_many(stage, kind, at_once, readings)
     say(render_table(("reading", "median s", "raw s"), readings.rows()))
     for kind in kinds:
         say(render_table(("ratio", KINDS[kind]), list(ratios(readings, kind))))
@@ -125,25 +125,27 @@ def note_run(prefix: str, command: float, times: RunTimes, readings: Readings) -
     )
 
 
-def measure_many(stage: Stage, kind: Kind, readings: Readings) -> None:
-    """Measure all plugins, all changed: by the shell one after the other, by us in one process."""
+def measure_many(stage: Stage, kind: Kind, at_once: Sequence[int], readings: Readings) -> None:
+    """Measure all plugins: by the shell one after the other, by us in one process, changed and unchanged."""
     registry, names = stage.registries[kind], stage.plugins.names
     version = stage.change()
-    steps = [stage.shell.publish(registry, name, version) for name in names]
-    readings.add_all(f"{kind}: {len(names)} by the shell", sum_by_name(steps))
-    for threads in THREADS:
-        stage.change()
-        readings.add(f"{kind}: {len(names)} changed, {threads} at once", publish_all(stage, registry, threads))
-        compiler = sum(stage.times_of(name).compiler for name in names)
-        readings.add(f"{kind}: {len(names)} changed, {threads} at once: sum of go build", compiler)
-    readings.add(f"{kind}: {len(names)} unchanged, 2 at once", publish_all(stage, registry, 2))
+    readings.add_all(
+        f"{kind}: all by the shell", sum_by_name([stage.shell.publish(registry, name, version) for name in names])
+    )
+    for number in at_once:
+        for flow, each in FLOWS.items():
+            stage.change()
+            seconds = publish_all(stage, registry, number, each=each)
+            readings.add(f"{kind}: all changed, {flow}, {number} at once", seconds)
+    for flow, each in FLOWS.items():
+        readings.add(f"{kind}: all unchanged, {flow}, 2 at once", publish_all(stage, registry, 2, each=each))
 
 
-def publish_all(stage: Stage, registry: RunningRegistry, threads: int) -> float:
-    """Publish every plugin from one process, `threads` at a time; return the seconds after its imports."""
-    requests = [json.dumps(stage.request(registry, name)) for name in stage.plugins.names]
+def publish_all(stage: Stage, registry: RunningRegistry, at_once: int, *, each: bool) -> float:
+    """Publish every plugin from one process, by a flow for `each` or one for all; return the seconds after imports."""
+    requests = [stage.request(registry, name) for name in (stage.plugins.names if each else ("",))]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.one_process", str(threads), *requests],
+        [sys.executable, "-m", "benchmarks.one_process", str(at_once), *map(json.dumps, requests)],
         env=dict(stage.command_line.environment),
         capture_output=True,
         text=True,
@@ -151,7 +153,7 @@ def publish_all(stage: Stage, registry: RunningRegistry, threads: int) -> float:
         timeout=900,
     )
     if done.returncode:
-        raise RuntimeError(done.stderr[-4000:])
+        raise RuntimeError(done.stderr[-3000:])
     return float(json.loads(done.stdout)["total"])
 
 
@@ -164,14 +166,10 @@ def ratios(readings: Readings, kind: Kind) -> Iterator[tuple[str, str]]:
         yield f"one {state} plugin beyond the compiler: shell {beyond:.2f} s / run {ours:.2f} s", f"{beyond / ours:.2f}"
         ratio = readings.ratio(f"{shell}: total", f"{kind}: one {state}: whole command")
         yield f"one {state} plugin, shell / whole command with interpreter", f"{ratio:.2f}"
-    many = next(
-        name
-        for name in readings.seconds
-        if name.startswith(f"{kind}: ") and name.endswith("by the shell: total") and "one" not in name
-    )
     for name in readings.seconds:
-        if name.startswith(many.removesuffix(" by the shell: total")) and name.endswith("at once"):
-            yield f"shell in sequence / {name.removeprefix(f'{kind}: ')}", f"{readings.ratio(many, name):.1f}"
+        if name.startswith(f"{kind}: all ") and name.endswith("at once"):
+            ratio = readings.ratio(f"{kind}: all by the shell: total", name)
+            yield f"shell in sequence / {name.removeprefix(f'{kind}: ')}", f"{ratio:.1f}"
 
 
 if __name__ == "__main__":

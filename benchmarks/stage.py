@@ -66,10 +66,13 @@ class Stage:
         return version
 
     def request(self, registry: RunningRegistry, name: str) -> dict[str, Any]:
-        """Return the request to publish a plugin as it now is."""
-        place = f"{registry.host}/pluginyard"
-        named = {"plugin": name, "version": self.plugins.version, "repository": str(self.plugins.folder)}
-        return {**named, "registries": [place], "plain_http": True}
+        """Return the request to publish a plugin as it now is; without a name, of the whole repository."""
+        asked = {
+            "repository": str(self.plugins.folder),
+            "registries": [f"{registry.host}/pluginyard"],
+            "plain_http": True,
+        }
+        return {**asked, "plugin": name, "version": self.plugins.version} if name else asked
 
     def forget_builds(self) -> None:
         """Remove what earlier runs on this machine left in the cache."""
@@ -105,7 +108,8 @@ def open_stage(count: int) -> Iterator[tuple[Stage, dict[str, float]]]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pluginyard-benchmark-")))
         engine = stack.enter_context(_engine())
-        registries = {kind: stack.enter_context(_registry(kind, folder / kind)) for kind in ("open", "basic")}
+        kinds: tuple[Kind, ...] = ("open", "basic")
+        registries = {kind: stack.enter_context(_registry(kind, folder / kind)) for kind in kinds}
         server, seconds = _start_server_twice(folder / "server", stack)
         plugins = make_plugins(folder / "plugins", count)
         shell = prepare_shell_pipeline(engine, folder / "work-tree")
