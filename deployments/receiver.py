@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect
 
 from deployments.runs import Runs
 from pluginyard.admission import Receipts, TokenBuckets
-from pluginyard.deliveries import Delivery, Ignored, Refusal, judge_delivery
+from pluginyard.deliveries import DELIVERY, EVENT, Delivery, Ignored, Refusal, judge_delivery
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.receiver_settings import ReceiverSettings, load_receiver_settings
 
@@ -65,11 +65,12 @@ class _Receiver:
         body = await _read_body(request, self._settings.max_bytes)
         if isinstance(body, Refusal):
             return _refuse(body, client, {"Connection": "close"})
-        judged = judge_delivery(_headers(request), body, self._settings.repositories)
+        headers = _headers(request)
+        judged = judge_delivery(headers, body, self._settings.repositories)
         if isinstance(judged, Refusal):
             return _refuse(judged, client)
         if isinstance(judged, Ignored):
-            _log.info("ignored: %s", judged.reason)
+            _log.info("ignored: %s, delivery %s: %s", headers[EVENT], headers[DELIVERY], judged.reason)
             return JSONResponse({"status": "ignored", "reason": judged.reason})
         return await self._start(judged, client, later)
 

@@ -12,11 +12,13 @@ from pluginyard.trusted_repositories import TrustedRepository, load_trusted
 
 
 class ReceiverSettings(BaseModel):
-    """Hold the receiver's settings; each field but the first is read from the variable its description names."""
+    """Hold the receiver's settings; each field is read from the variable its description names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    repositories: Mapping[str, TrustedRepository] = Field(description="Who may start what; see docs/receiver.md")
+    repositories: Mapping[str, TrustedRepository] = Field(
+        description="PLUGINYARD_GITHUB_SECRETS_FILE, or PLUGINYARD_GITHUB_SECRET and PLUGINYARD_GITHUB_REPOSITORIES"
+    )
     deployment: str = Field(
         "publish-plugin/on-tag", pattern=r"^[^/]+/[^/]+$", description="PLUGINYARD_RECEIVER_DEPLOYMENT: what is started"
     )

@@ -15,14 +15,15 @@ from pluginyard.builders import Definition
 from pluginyard.configuration import RepositorySettings
 from pluginyard.errors import PluginyardError
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.receiver_settings import ReceiverSettings
 from pluginyard.rules import RULES
 from pluginyard.site import Site
 
 _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
-workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one registry
-`REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit); before
-them a Prefect block, after them the container engine's own store."""
+workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one
+registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
+before them a Prefect block, after them the container engine's own store."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -41,6 +42,9 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         "## Settings of a site (environment variables)",
         _CREDENTIALS,
         _table(("setting", "default", "variable"), _fields(Site)),
+        "## Settings of the webhook receiver (environment variables)",
+        "[receiver.md](receiver.md) shows how they are used.",
+        _table(("setting", "default", "variable"), _fields(ReceiverSettings)),
         "## pluginyard.yaml",
         "At the top of the plugin repository, read at the commit that is built; every key is optional.",
         _table(("key", "default", "meaning"), _fields(RepositorySettings)),

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +16,7 @@ import pytest
 
 from tests.machine.github import REPOSITORY, SECRET, Sent, call, recorded, sent, sign, tag_event
 from tests.machine.prefect_server import PrefectServer
-from tests.machine.receivers import MOST_BYTES, RunningReceiver, forwarded, free_port, github_events, run_receiver
+from tests.machine.receivers import MOST_BYTES, ROOT, RunningReceiver, forwarded, free_port, github_events, run_receiver
 
 OTHER_COMMIT = "0123456789abcdef0123456789abcdef01234567"
 KINDS = {"push": "push-tag-created", "create": "create-tag", "release": "release-published"}
@@ -80,6 +84,33 @@ def test_a_manual_call_starts_the_plugin_it_names(receiver: RunningReceiver, on_
 def test_a_ping_is_answered_and_starts_nothing(receiver: RunningReceiver) -> None:
     answer = receiver.post(sent("ping", {**recorded("ping"), "repository": {"full_name": REPOSITORY}}))
     assert (answer.status, answer.document["status"]) == (200, "ignored")
+
+
+def test_the_ping_of_the_guide_is_answered(receiver: RunningReceiver) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text(encoding="utf-8")
+    (script,) = [text for text in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "openssl dgst" in text]
+    environment = {**os.environ, "SECRET": SECRET, "RECEIVER": f"http://127.0.0.1:{receiver.port}", "NO_PROXY": "*"}
+    ours = script.replace("acme/plugins", REPOSITORY)
+    done = subprocess.run(["sh", "-ec", ours], env=environment, capture_output=True, text=True, timeout=30)
+    assert "its secret is right" in done.stdout, done
+
+
+def test_without_a_server_or_a_secret_it_does_not_start(tmp_path: Path) -> None:
+    plain = {name: text for name, text in os.environ.items() if not name.startswith(("PREFECT_", "PLUGINYARD_"))}
+    told = []
+    for environment in ({}, {"PREFECT_API_URL": "http://127.0.0.1:9/api"}):
+        done = subprocess.run(
+            [sys.executable, "-m", "deployments.receiver", "--port", str(free_port())],
+            cwd=ROOT,
+            env={**plain, "PREFECT_HOME": str(tmp_path), **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 3
+        told.append(done.stderr)
+    assert "PREFECT_API_URL: no Prefect server is named" in told[0]
+    assert "PLUGINYARD_GITHUB_SECRETS_FILE: no repository is trusted" in told[1]
 
 
 def test_a_replay_is_refused_by_its_id_and_by_its_body(receiver: RunningReceiver, on_tag_server: PrefectServer) -> None:

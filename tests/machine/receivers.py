@@ -24,16 +24,8 @@ from tests.machine.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+WORK_POOL = "pluginyard"
 MOST_BYTES = 32 * 1024
-# What `prefect deploy` does, without its questions.
-_REGISTER = """
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from flows.publish_plugin import publish_plugin
-with get_client(sync_client=True) as client:
-    client.create_work_pool(WorkPoolCreate(name="on-tag-builders", type="process"))
-publish_plugin.to_deployment("on-tag", work_pool_name="on-tag-builders").apply()
-"""
 
 
 @dataclass(frozen=True)
@@ -172,11 +164,29 @@ def forwarded(port: int, target: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def on_tag_server(prefect_server: PrefectServer) -> PrefectServer:
-    """Give the Prefect server, with the deployment `publish-plugin/on-tag`; no worker takes its runs."""
-    plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = {**plain, "PREFECT_HOME": str(prefect_server.home), "PREFECT_API_URL": prefect_server.url}
-    subprocess.run([sys.executable, "-c", _REGISTER], cwd=ROOT, env=environment, check=True, timeout=120)
+    """Give the Prefect server, with `publish-plugin/on-tag` of prefect.yaml; no worker takes its runs."""
+    register_on_tag(prefect_server)
     return prefect_server
+
+
+def register_on_tag(server: PrefectServer) -> None:
+    """Do what an operator does: make the work pool, deploy."""
+    plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    environment = {**plain, "PREFECT_HOME": str(server.home), "PREFECT_API_URL": server.url}
+    for command in (
+        ("work-pool", "create", WORK_POOL, "--type", "process", "--overwrite"),
+        ("--no-prompt", "deploy", "-n", "on-tag"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "prefect", *command],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
