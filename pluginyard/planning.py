@@ -28,6 +28,7 @@ from pluginyard.releases import (
 )
 from pluginyard.site import Site
 from pluginyard.spec_documents import check_spec
+from pluginyard.verify_requests import VerifyRequest
 
 HostVersion = Callable[[Builder], str]
 """Return the version of this machine's own toolchain if that will build, empty for a container."""
@@ -138,7 +139,9 @@ def choose_version(release: Release, plugin: Plugin, source: Source) -> str:
     return check_tag(version_of_commit(source.commit_time, source.commit), subject=plugin.name)
 
 
-def choose_destinations(request: PublishRequest, site: Site, settings: RepositorySettings) -> tuple[Destination, ...]:
+def choose_destinations(
+    request: PublishRequest | VerifyRequest, site: Site, settings: RepositorySettings
+) -> tuple[Destination, ...]:
     """Return where to publish: the request's registries, else the site's, else the repository's."""
     texts = request.registries or site.registries or settings.registries
     if not texts:

@@ -18,12 +18,12 @@ def render_markdown(plugin: PublishedPlugin) -> str:
         f"# {title}: {plugin.name} {plugin.version}",
         _facts(plugin),
         "## Where",
-        _table(("registry", "reference", "state", "latest"), map(_place_row, plugin.registries)),
+        render_table(("registry", "reference", "state", "latest"), map(_place_row, plugin.registries)),
         "## Verdict",
         _verdict(plugin.verdict),
         *(["## In a real Envoy", _probe(plugin.probe)] if plugin.probe else []),
         "## Layers",
-        _table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
+        render_table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
         "## Use it",
         f"```yaml\n{render_wasm_plugin(plugin)}```",
         "```sh\n" + "\n".join(pull_commands(plugin.reference, plugin.digest)) + "\n```",
@@ -91,7 +91,7 @@ def _facts(plugin: PublishedPlugin) -> str:
         "builder": _cell(plugin.builder),
         "fingerprint": f"`{plugin.fingerprint}`",
     }
-    return _table(("", ""), facts.items())
+    return render_table(("", ""), facts.items())
 
 
 def _verdict(verdict: Mapping[str, Any]) -> str:
@@ -100,15 +100,15 @@ def _verdict(verdict: Mapping[str, Any]) -> str:
         for gate in verdict["gateways"]
     )
     findings = ((item["rule"], item["level"], item["message"], item["remedy"]) for item in verdict["findings"])
-    parts = [_cell(verdict["summary"]), _table(("gateway", "says", "variant", "reason"), gates)]
+    parts = [_cell(verdict["summary"]), render_table(("gateway", "says", "variant", "reason"), gates)]
     if verdict["findings"]:
-        parts.append(_table(("rule", "level", "finding", "remedy"), findings))
+        parts.append(render_table(("rule", "level", "finding", "remedy"), findings))
     return "\n\n".join(parts)
 
 
 def _probe(probe: Mapping[str, Any]) -> str:
     rows = ((item["request"], item["answer"], item["fault"] or "as expected") for item in probe["exchanges"])
-    return f"{_cell(probe['summary'])}\n\n{_table(('request', 'answer', 'judged'), rows)}"
+    return f"{_cell(probe['summary'])}\n\n{render_table(('request', 'answer', 'judged'), rows)}"
 
 
 def _place_row(place: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -128,7 +128,8 @@ def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
     return f"oras pull {place}@{digest}", f"pluginyard verify {reference}"
 
 
-def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+def render_table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    """Return a markdown table; no cell can break it."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
 

@@ -23,9 +23,11 @@ from pluginyard.errors import PluginyardError
 from pluginyard.planning import HostVersion, choose_destinations, load_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.published_versions import Scope, SourcePlugin, choose_names, find_source_plugins
 from pluginyard.releases import Release
 from pluginyard.site import Site
 from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag, judge_tags, merge
+from pluginyard.verify_requests import VerifyRequest
 from pluginyard.watch_requests import WatchRequest
 from tasks.doors import sources
 from tasks.policies import log, step
@@ -101,6 +103,33 @@ def plan_repository(
             planned = RepositoryPlan(tuple(kept))
     log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
     return planned
+
+
+@step("list-plugins", "of {request.title}", seconds=sources.FETCH_SECONDS + 300, retries=3)
+def list_published(request: VerifyRequest, cache: Path, *, site: Site, builders: Mapping[str, Builder]) -> Scope:
+    """Find which plugins are verified, where and for which gateways; the repository says, if there is one."""
+    settings, known, repository = RepositorySettings(), dict[str, SourcePlugin](), ""
+    if request.repository:
+        tags = sources.read_tags(request.repository, cache=cache)
+        source = sources.open_source(request.repository, ref=request.ref, cache=cache)
+        repository, tree = source.repository, sources.read_tree(source)
+        with sources.BlobReader(source) as blobs:
+            settings = load_settings(tree, blobs.read)
+
+            def read_version(release: Release) -> str:
+                file = tree.file(f"{settings.languages[release.language].folder_of(release.name)}/VERSION")
+                return blobs.read(file).decode("utf-8", "replace") if file else ""
+
+            known = find_source_plugins(list_plugins(tree, settings, builders), tags, read_version, request.newest)
+    names = choose_names(request.plugins, known)
+    log(f"{len(names)} plugins")
+    return Scope(
+        plugins=tuple(known.get(name, SourcePlugin(name)) for name in names),
+        destinations=choose_destinations(request, site, settings),
+        gateways=tuple(request.gateways) or settings.gateways,
+        repository=repository,
+        follows_latest=settings.latest == "forward",
+    )
 
 
 @step("read-tags", "of {request.title}", seconds=3600)

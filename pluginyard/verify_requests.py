@@ -1,0 +1,64 @@
+"""What is verified of what is published: the one parameter of the flow `verify-published`, and so its form."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pluginyard.configuration import Gateway
+
+
+class VerifyRequest(BaseModel):
+    """Name the plugins whose published versions are looked at again, and how closely."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str = Field(
+        "",
+        title="Repository",
+        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's, else none",
+        examples=["https://github.com/acme/plugins.git"],
+    )
+    ref: str = Field("", title="Branch or commit", description="Whose plugins and VERSION files; empty: the default")
+    plugins: list[str] = Field(
+        default_factory=lambda: ["*"],
+        title="Plugins",
+        description="Names, with * and ? as wildcards over the repository's plugins; default: all",
+        min_length=1,
+    )
+    registries: list[str] = Field(
+        default_factory=list,
+        title="Registries",
+        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones",
+        examples=[["registry.example.com/plugins"]],
+    )
+    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    gateways: list[Gateway] = Field(
+        default_factory=list, title="Gateways", description="Gateways that must load them; empty: the repository's"
+    )
+    newest: int = Field(
+        5, ge=0, title="Newest versions", description="How many versions of each plugin are looked into; 0: all"
+    )
+    pull_again_days: int = Field(
+        30,
+        ge=0,
+        title="Pull again after (days)",
+        description="What was pulled and judged longer ago than this is pulled again; 0: everything, every time",
+    )
+    accept: list[str] = Field(
+        default_factory=list,
+        title="Accept",
+        description="References that were removed or moved on purpose, * and ? allowed: from now on they are right",
+        examples=[["registry.example.com/plugins/request-block:1.0.*"]],
+    )
+
+    @property
+    def title(self) -> str:
+        """Return what the run is called."""
+        names = "" if self.plugins == ["*"] else f"{', '.join(self.plugins)} of "
+        return f"{names}{self.repository or 'the site'}"
+
+    def at(self, repository: str) -> Self:
+        """Return the same request for `repository`."""
+        return self.model_copy(update={"repository": repository})
