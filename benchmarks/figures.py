@@ -17,7 +17,7 @@ from statistics import median
 
 @dataclass
 class Readings:
-    """Collect seconds by name; every reading is kept, so that the raw numbers can be printed."""
+    """Collect readings by name, all of one unit; every one is kept, so that the raw numbers can be printed."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -37,10 +37,6 @@ class Readings:
     def ratio(self, over: str, under: str) -> float:
         """Return the ratio of two medians."""
         return self.median(over) / self.median(under)
-
-    def has(self, *names: str) -> bool:
-        """Tell whether there is a reading of each name."""
-        return all(name in self.seconds for name in names)
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Return name, median and raw readings of everything, in the order of its first reading."""

@@ -35,7 +35,8 @@ class Progress:
         self._steps, self._done = steps, 0
         self._lock = threading.Lock()
         self._told = time.monotonic()
-        created = create_progress_artifact(0.0, description=description)
+        # `_sync`: in a thread of an asynchronous flow Prefect would hand out a coroutine that nobody awaits.
+        created = create_progress_artifact(0.0, description=description, _sync=True)  # type: ignore[call-arg]
         self._artifact: UUID | None = created if isinstance(created, UUID) else None
 
     def __call__(self, result: Step, steps: int = 1) -> Step:
@@ -43,7 +44,8 @@ class Progress:
         with self._lock:
             self._done = min(self._steps, self._done + steps)
             if self._artifact and (self._done == self._steps or time.monotonic() - self._told >= TELL_SECONDS):
-                update_progress_artifact(self._artifact, round(100 * self._done / self._steps, 1))
+                reached = round(100 * self._done / self._steps, 1)
+                update_progress_artifact(self._artifact, reached, _sync=True)  # type: ignore[call-arg]
                 self._told = time.monotonic()
         return result
 
