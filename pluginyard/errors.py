@@ -89,13 +89,13 @@ class VersionTakenError(PluginyardError):
 
 
 class VerificationError(PluginyardError):
-    """What was pulled is not what was pushed."""
+    """What was pulled is not what was pushed, or what is published has drifted since."""
 
     exit_code = 10
 
 
 class BatchError(PluginyardError):
-    """Some plugins of a repository could not be published; the others were."""
+    """Some plugins could not be published, or looked at; the others were."""
 
     exit_code = 12
 

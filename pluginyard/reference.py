@@ -13,11 +13,14 @@ from pluginyard import errors
 from pluginyard.batches import RepositoryRequest
 from pluginyard.builders import Definition
 from pluginyard.configuration import RepositorySettings
+from pluginyard.drift_rules import DRIFT_RULES
 from pluginyard.errors import PluginyardError
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.receiver_settings import ReceiverSettings
-from pluginyard.rules import RULES
+from pluginyard.rules import RULES, Rule
 from pluginyard.site import Site
+from pluginyard.verify_requests import VerifyRequest
+from pluginyard.watch_requests import WatchRequest
 
 _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
@@ -39,6 +42,10 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         _table(("parameter", "default", "meaning"), _fields(PublishRequest)),
         "## Parameters of the flow `publish-plugins`",
         _table(("parameter", "default", "meaning"), _fields(RepositoryRequest)),
+        "## Parameters of the flow `watch-tags`",
+        _table(("parameter", "default", "meaning"), _fields(WatchRequest)),
+        "## Parameters of the flow `verify-published`",
+        _table(("parameter", "default", "meaning"), _fields(VerifyRequest)),
         "## Settings of a site (environment variables)",
         _CREDENTIALS,
         _table(("setting", "default", "variable"), _fields(Site)),
@@ -53,7 +60,10 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         _table(("key", "default", "meaning"), _fields(Definition)),
         "## Rules of the verdict",
         "E: a gateway would not load it. W: it violates the image spec. I: information.",
-        _table(("rule", "level", "title", "remedy"), _rules()),
+        _table(("rule", "level", "title", "remedy"), _rules(RULES)),
+        "## Rules of drift",
+        "What `verify-published` looks at. E: the run fails with exit code 10 (`VerificationError`). W: it is told of.",
+        _table(("rule", "level", "title", "remedy"), _rules(DRIFT_RULES)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -91,8 +101,8 @@ def _nested(annotation: Any) -> tuple[type[BaseModel], str] | None:
     return models[0], "[]" if origin in (tuple, list) else ".NAME"
 
 
-def _rules() -> Iterator[tuple[str, str, str, str]]:
-    for rule in RULES.values():
+def _rules(rules: Mapping[str, Rule]) -> Iterator[tuple[str, str, str, str]]:
+    for rule in rules.values():
         yield rule.id, rule.level, rule.title, rule.remedy
 
 
