@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 
 from pluginyard.errors import BuildError, EngineUnavailableError
@@ -30,7 +31,8 @@ def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
     """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
     known = ModuleStore(workspace.cache).holds(build.fingerprint)
-    cached = build_module.with_options(cache_key_fn=_module_key, persist_result=True, refresh_cache=not known)
+    by_inputs = CachePolicy.from_cache_key_fn(_module_key)
+    cached = build_module.with_options(cache_policy=by_inputs, persist_result=True, refresh_cache=not known)
     return cached(build, workspace, engine_address)
 
 
