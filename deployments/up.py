@@ -1,0 +1,246 @@
+"""Everything on one machine: `python -m deployments.up` (`make up`), `… down` (`make down`), `… status`.
+
+Prefect's server with its embedded database, workers, the webhook receiver where a secret is set, and all deployments.
+What it keeps is in .make/up (PLUGINYARD_STATE), and is there again after a restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deployments.passwords import LOOPBACK, find_password
+from deployments.processes import Process
+from pluginyard.errors import ConfigurationError, PluginyardError
+
+PROJECT = Path(__file__).parents[1]
+START_SECONDS = 240
+_SERVER = {
+    # One process records all task runs; one by one it falls behind (docs/decisions.md).
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+_WORKER = {
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+}
+
+
+@dataclass(frozen=True)
+class Yard:
+    """Hold where everything is, and with which settings it runs."""
+
+    state: Path
+    host: str
+    port: int
+    workers: int
+    limit: int
+    receiver_port: int
+    password: str
+    url: str
+    """Where people open the UI."""
+    environment: Mapping[str, str]
+
+    @property
+    def api(self) -> str:
+        """Return the API's address for processes of this machine."""
+        reached = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
+        return f"http://{f'[{reached}]' if ':' in reached else reached}:{self.port}/api"
+
+    @property
+    def server(self) -> Process:
+        """Return the server."""
+        return Process("server", self.state)
+
+    @property
+    def receives(self) -> bool:
+        """Tell whether a webhook secret is set."""
+        return any(
+            self.environment.get(name) for name in ("PLUGINYARD_GITHUB_SECRETS_FILE", "PLUGINYARD_GITHUB_SECRET")
+        )
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment of every process; the password is nowhere else."""
+        own = {
+            "PREFECT_HOME": str(self.state / "prefect"),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_UI_URL": self.url,
+            "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(self.state / "results"),
+            "DO_NOT_TRACK": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), self.environment.get("PYTHONPATH", "")))),
+        }
+        if self.password:
+            own |= {"PREFECT_SERVER_API_AUTH_STRING": self.password, "PREFECT_API_AUTH_STRING": self.password}
+        return {**self.environment, **own}
+
+
+def read_yard(environment: Mapping[str, str]) -> Yard:
+    """Read the settings; raise ConfigurationError for one that does not fit."""
+    state = Path(environment.get("PLUGINYARD_STATE") or PROJECT / ".make" / "up").resolve()
+    host = environment.get("PLUGINYARD_HOST") or "127.0.0.1"
+    port = _number(environment, "PLUGINYARD_PORT", 4200)
+    shown = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return Yard(
+        state,
+        host,
+        port,
+        _number(environment, "PLUGINYARD_WORKERS", 1),
+        _number(environment, "PLUGINYARD_WORKER_LIMIT", os.cpu_count() or 2),
+        _number(environment, "PLUGINYARD_RECEIVER_PORT", 4300),
+        find_password(host, state / "password", environment),
+        environment.get("PLUGINYARD_URL", "").rstrip("/") or f"http://{shown}:{port}",
+        environment,
+    )
+
+
+def up(yard: Yard) -> None:
+    """Start what does not run, the server first; raise ConfigurationError for what does not come up."""
+    for folder in ("prefect", "results"):
+        (yard.state / folder).mkdir(parents=True, exist_ok=True)
+    yard.state.chmod(0o700)
+    if not yard.server.pid:
+        _start_server(yard)
+    _deploy(yard)
+    prefect = [sys.executable, "-m", "prefect"]
+    for number in range(1, yard.workers + 1):
+        worker = Process(f"worker-{number}", yard.state)
+        if not worker.pid:
+            arguments = ["--pool", "pluginyard", "--type", "process", "--name", worker.name, "--limit", str(yard.limit)]
+            worker.start([*prefect, "worker", "start", *arguments], {**yard.settings(), **_WORKER})
+    receiver = Process("receiver", yard.state)
+    if yard.receives and not receiver.pid:
+        where = ["--host", yard.host, "--port", str(yard.receiver_port)]
+        receiver.start([sys.executable, "-m", "deployments.receiver", *where], yard.settings())
+    _check_alive(yard)
+
+
+def down(yard: Yard) -> list[str]:
+    """End what runs, the server last; return the names."""
+    return [process.name for process in reversed(find_processes(yard.state)) if process.stop()]
+
+
+def find_processes(state: Path) -> list[Process]:
+    """Return the processes that were started, the server first."""
+    names = sorted(path.stem for path in (state / "run").glob("*.json"))
+    return [Process(name, state) for name in sorted(names, key=lambda name: name != "server")]
+
+
+def describe(yard: Yard) -> str:
+    """Return what runs where."""
+    lines = []
+    for process in find_processes(yard.state):
+        state = f"pid {process.pid}" if process.pid else "NOT RUNNING"
+        lines.append(f"  {process.name:<10} {state:<12} log {process.log}")
+    if not any(process.pid for process in find_processes(yard.state)):
+        return "nothing runs; make up starts it"
+    lines.append(f"  {'UI':<10} {yard.url}")
+    if yard.receives:
+        lines.append(f"  {'webhooks':<10} http://{yard.host}:{yard.receiver_port}/github")
+    if yard.password:
+        named = yard.environment.get("PREFECT_SERVER_API_AUTH_STRING")
+        lines.append(f"  {'password':<10} {'the environment' if named else yard.state / 'password'} (user:password)")
+    lines.append(f"  {'client':<10} export PREFECT_API_URL={yard.api}")
+    return "\n".join(lines)
+
+
+def _start_server(yard: Yard) -> None:
+    if _answers(yard.api):
+        raise ConfigurationError(
+            "something else answers there already", subject=yard.api, remedy="set PLUGINYARD_PORT to a free port"
+        )
+    where = ["--host", yard.host, "--port", str(yard.port)]
+    pid = yard.server.start(
+        [sys.executable, "-m", "prefect", "server", "start", *where], {**yard.settings(), **_SERVER}
+    )
+    deadline = time.monotonic() + START_SECONDS
+    while yard.server.pid == pid and time.monotonic() < deadline:
+        if _answers(yard.api):
+            return
+        time.sleep(0.2)
+    tail = yard.server.tail()
+    yard.server.stop()
+    raise ConfigurationError(f"it does not come up:\n{tail}", subject="server", remedy=f"see {yard.server.log}")
+
+
+def _answers(api: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{api}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _deploy(yard: Yard) -> None:
+    """Register and deploy; the latter only if the code changed, so that what was switched in the UI stays."""
+    _run(yard, "deployments.register")
+    mark, digest = yard.state / "deployed", _digest()
+    if not mark.exists() or mark.read_text() != digest:
+        _run(yard, "prefect", "--no-prompt", "deploy", "--all")
+        mark.write_text(digest)
+
+
+def _digest() -> str:
+    files = [PROJECT / "prefect.yaml", *sorted(PROJECT.glob("flows/*.py")), *sorted(PROJECT.glob("pluginyard/*.py"))]
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+
+
+def _run(yard: Yard, *arguments: str) -> None:
+    command = [sys.executable, "-m", *arguments]
+    done = subprocess.run(command, cwd=PROJECT, env=yard.settings(), capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise ConfigurationError(
+            f"failed:\n{done.stdout}{done.stderr}", subject=" ".join(arguments), remedy=f"see {yard.server.log}"
+        )
+
+
+def _check_alive(yard: Yard) -> None:
+    time.sleep(2)  # what cannot start says so by then
+    for process in find_processes(yard.state):
+        if not process.pid:
+            raise ConfigurationError(
+                f"it ended at once:\n{process.tail()}", subject=process.name, remedy=f"see {process.log}"
+            )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigurationError(f"{text!r} is no number", subject=name, remedy="mend or unset the variable")
+    return int(text)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser("python -m deployments.up", description="Run everything on this machine")
+    parser.add_argument("command", nargs="?", choices=("up", "down", "status"), default="up")
+    command = parser.parse_args(argv).command
+    try:
+        yard = read_yard(os.environ)
+        if command == "down":
+            print(f"ended: {', '.join(down(yard)) or 'nothing ran'}; what it kept is in {yard.state}")
+            return 0
+        if command == "up":
+            up(yard)
+    except PluginyardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    print(describe(yard))
+    if command == "up" and yard.host not in LOOPBACK:
+        print("  it listens beyond this machine, without TLS: put a reverse proxy with TLS in front")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

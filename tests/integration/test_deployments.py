@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.machine.deployed_server import PROJECT, DeployedServer, Listener, await_that, listen
+from tests.machine.prefect_server import run_prefect_server
+
+TAG = "wasm-go-request-block-v1.0.0"
+DEPLOYMENTS = {
+    f"{document['entrypoint'].rpartition(':')[2].replace('_', '-')}/{document['name']}": document
+    for document in yaml.safe_load((PROJECT / "prefect.yaml").read_text())["deployments"]
+}
+
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[Listener]:
+    with listen() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Iterator[DeployedServer]:
+    home = tmp_path_factory.mktemp("server")
+    with run_prefect_server(home) as server:
+        found = DeployedServer(server.url, home)
+        settings = {"PLUGINYARD_NOTIFY_URL": listener.url, "PLUGINYARD_LIMITS": "builder-go=2"}
+        for _ in range(2):  # the second time changes nothing
+            told = found.command("deployments.register", **settings)
+            assert "s3cret" not in told
+        found.command("prefect", "--no-prompt", "deploy", "--all")
+        yield found
+
+
+def test_deploy_all_makes_every_deployment_with_its_form(deployed: DeployedServer) -> None:
+    assert {"publish-plugin/on-demand", "publish-plugin/on-tag", "publish-plugins/nightly"} <= set(DEPLOYMENTS)
+    assert {"watch-tags/every-minutes", "verify-published/nightly"} <= set(DEPLOYMENTS)
+    for name, document in DEPLOYMENTS.items():
+        found = deployed.deployment(name)
+        assert found["work_pool_name"] == "pluginyard"
+        assert found["pull_steps"] == []
+        assert "pluginyard" in found["tags"]
+        assert len(found["description"]) > 80
+        assert found["enforce_parameter_schema"] is True
+        assert found["global_concurrency_limit"]["limit"] == document["concurrency_limit"]["limit"]
+        assert found["concurrency_options"]["collision_strategy"] == document["concurrency_limit"]["collision_strategy"]
+        (model,) = found["parameter_openapi_schema"]["definitions"].values()
+        assert all(field["title"] and len(field["description"]) > 10 for field in model["properties"].values())
+
+
+def test_schedules_are_the_files(deployed: DeployedServer) -> None:
+    (nightly,) = deployed.deployment("publish-plugins/nightly")["schedules"]
+    assert nightly["active"]
+    assert (nightly["schedule"]["cron"], nightly["schedule"]["timezone"]) == ("0 3 * * *", "Europe/London")
+    assert deployed.deployment("publish-plugins/nightly")["parameters"] == {"request": {"when_taken": "snapshot"}}
+    (watch,) = deployed.deployment("watch-tags/every-minutes")["schedules"]
+    assert not watch["active"]
+    assert watch["schedule"]["interval"] == 300
+
+
+def test_the_form_refuses_what_is_no_request(deployed: DeployedServer) -> None:
+    with pytest.raises(AssertionError, match=r"409 .*is not of type"):
+        deployed.start("publish-plugin/on-demand", {"tag": 7})
+
+
+def test_an_event_that_asks_for_a_run_starts_one_and_one_that_tells_starts_none(deployed: DeployedServer) -> None:
+    request = {"repository": "https://example.com/plugins.git", "tag": TAG}
+    _emit(deployed, "github.push.tag", "github.repository.acme/plugins", payload={"request": request})
+    wanted = {"pluginyard.run": "wanted"}
+    _emit(deployed, "github.push.tag", "github.repository.acme/plugins", wanted, payload={"request": request})
+    asked = {"deployments": {"id": {"any_": [deployed.deployment("publish-plugin/on-tag")["id"]]}}}
+    await_that(lambda: deployed.call("POST", "flow_runs/filter", asked), "a run for the event", 20)
+    (run,) = deployed.call("POST", "flow_runs/filter", asked)
+    assert run["parameters"] == {"request": request}
+
+
+def test_registering_twice_makes_one_of_each(deployed: DeployedServer) -> None:
+    names = [item["name"] for item in deployed.call("POST", "automations/filter", {})]
+    ours = [name for name in names if name.startswith("pluginyard, ")]
+    assert len(ours) == len(set(ours)) == 4
+    limits = {item["name"]: item["limit"] for item in deployed.call("POST", "v2/concurrency_limits/filter", {})}
+    assert limits["pluginyard-builder-go"] == 2
+    pool = deployed.call("GET", "work_pools/pluginyard")
+    env = pool["base_job_template"]["variables"]["properties"]["env"]["default"]
+    assert (pool["type"], env["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) == ("process", "30")
+    types = {item["slug"] for item in deployed.call("POST", "block_types/filter", {})}
+    assert "pluginyard-registry-credentials" in types
+
+
+def test_credentials_become_a_block_whose_password_no_one_is_shown(deployed: DeployedServer) -> None:
+    told = deployed.command(
+        "deployments.register",
+        *("--credentials", "acme", "--host", "r.example.com"),
+        REGISTRY_USERNAME="robot",
+        REGISTRY_PASSWORD="s3cret-of-the-registry",
+    )
+    assert "s3cret" not in told
+    slug = "pluginyard-registry-credentials"
+    found = deployed.call("GET", f"block_types/slug/{slug}/block_documents/name/acme")
+    assert found["data"]["host"] == "r.example.com"
+    assert "s3cret" not in str(found)
+
+
+def test_a_failed_run_is_told_to_the_webhook(deployed: DeployedServer, listener: Listener) -> None:
+    run = deployed.start("publish-plugin/on-demand", {"repository": "/nowhere", "tag": TAG})
+    message = 'the "registry" {{ is }} down\nsecond line'
+    deployed.set_state(run["id"], "FAILED", name="Failed", message=message)
+    told = await_that(lambda: [item for item in listener.received if item["flow_run_id"] == run["id"]], "a call", 30)
+    assert told[0]["path"] == "/hook?token=s3cret-of-the-hook"
+    assert told[0]["type"] == "application/json"
+    assert told[0]["message"] == message
+    assert told[0]["deployment"] == "on-demand"
+    assert "url" in told[0]  # empty here: the server of the tests has no UI
+    assert message in told[0]["text"]
+
+
+def test_a_crashed_run_begins_again(deployed: DeployedServer) -> None:
+    run = deployed.start("publish-plugin/on-demand", {"repository": "/nowhere", "tag": TAG})
+    deployed.set_state(run["id"], "CRASHED", name="Crashed")
+    await_that(lambda: deployed.run(run["id"])["state_name"] == "AwaitingRetry", "AwaitingRetry", 30)
+
+
+def test_runs_whose_worker_died_begin_again(deployed: DeployedServer) -> None:
+    for automation in deployed.call("POST", "automations/filter", {}):
+        if automation["trigger"].get("posture") == "Proactive":  # the same, in less than minutes
+            shorter = {name: value for name, value in automation.items() if name not in ("id", "created", "updated")}
+            shorter["trigger"]["within"] = 10
+            deployed.call("PUT", f"automations/{automation['id']}", shorter)
+    silent, stuck = (deployed.start("publish-plugin/on-demand", {"repository": "/", "tag": TAG})["id"] for _ in "ab")
+    deployed.set_state(stuck, "PENDING")
+    deployed.set_state(silent, "RUNNING")
+    _emit(deployed, "prefect.flow-run.heartbeat", f"prefect.flow-run.{silent}", related=["prefect.tag.pluginyard"])
+    for run, through in ((stuck, ["Pending"]), (silent, ["Running", "Crashed"])):
+        await_that(lambda run=run: deployed.run(run)["state_name"] == "AwaitingRetry", f"{through}, AwaitingRetry", 60)
+        assert deployed.states(run)[1:] == [*through, "AwaitingRetry"]
+
+
+def test_runs_of_others_are_left_alone(deployed: DeployedServer) -> None:
+    flow = deployed.call("POST", "flows/", {"name": "of-others"})["id"]
+    run = deployed.call("POST", "flow_runs/", {"flow_id": flow, "state": {"type": "PENDING"}})["id"]
+    ours = deployed.start("publish-plugin/on-demand", {"repository": "/nowhere", "tag": TAG})["id"]
+    for each in (run, ours):
+        deployed.set_state(each, "CRASHED", name="Crashed")
+    await_that(lambda: deployed.run(ours)["state_name"] == "AwaitingRetry", "AwaitingRetry", 30)
+    assert deployed.run(run)["state_name"] == "Crashed"
+
+
+def test_a_run_that_crashed_three_times_fails_with_a_reason(deployed: DeployedServer, tmp_path: Path) -> None:
+    run = deployed.start("publish-plugin/on-demand", {"repository": "/nowhere", "tag": TAG})["id"]
+    for _ in range(3):
+        deployed.set_state(run, "RUNNING")
+        deployed.set_state(run, "SCHEDULED", name="AwaitingRetry")
+    deployed.command("prefect", "flow-run", "execute", run, PLUGINYARD_CACHE=str(tmp_path))
+    found = deployed.run(run)
+    assert (found["state_name"], found["run_count"]) == ("Failed", 4)
+    assert "RepeatedCrashError" in found["state"]["message"]
+    assert "begun 3 times already" in found["state"]["message"]
+
+
+def _emit(
+    server: DeployedServer,
+    event: str,
+    resource: str,
+    labels: dict[str, str] | None = None,
+    *,
+    payload: dict[str, Any] | None = None,
+    related: list[str] | None = None,
+) -> None:
+    when = datetime.now(UTC)
+    roles = [{"prefect.resource.id": item, "prefect.resource.role": "tag"} for item in related or []]
+    document = {
+        "occurred": when.isoformat(),
+        "event": event,
+        "resource": {"prefect.resource.id": resource, **(labels or {})},
+        "related": roles,
+        "payload": payload or {},
+        "id": str(uuid.uuid4()),
+    }
+    server.call("POST", "events", [document])
