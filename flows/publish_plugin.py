@@ -11,6 +11,7 @@ from flows.machine import Machine, host_version
 from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.site import choose_repository
+from tasks.commit_statuses import told_at_commit
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
 from tasks.limits import at_most
@@ -35,18 +36,18 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     with open_workspace(machine.cache) as workspace:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache))
-        build = done(
-            detect_files(
-                request,
-                release,
-                source,
-                site=machine.site,
-                builders=machine.builders,
-                host_version=host_version(machine.site),
+        with told_at_commit(source, release), tags(release.language, f"plugin:{release.name}"):
+            build = done(
+                detect_files(
+                    request,
+                    release,
+                    source,
+                    site=machine.site,
+                    builders=machine.builders,
+                    host_version=host_version(machine.site),
+                )
             )
-        )
-        known = find_published(build, machine.site, plain_http=request.plain_http, overwrite=request.overwrite)
-        with tags(release.language, f"plugin:{release.name}"):
+            known = find_published(build, machine.site, plain_http=request.plain_http, overwrite=request.overwrite)
             return publish_build(request, build, known, machine, workspace, done).to_json()
 
 

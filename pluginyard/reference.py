@@ -27,6 +27,11 @@ What the machine that publishes decides; the same fields, as JSON in the Prefect
 workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one
 registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
 before them a Prefect block, after them the container engine's own store."""
+_STATUSES = """\
+With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker tells GitHub how the release of a commit
+goes, with a link to the run (`PREFECT_UI_URL`); two tasks called `post-status` do it. `PLUGINYARD_GITHUB_URL` is the
+address of another GitHub, `PLUGINYARD_GITHUB_API` that of its API if it is not `/api/v3` below. A status that is
+refused fails no release."""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -49,6 +54,8 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         "## Settings of a site (environment variables)",
         _CREDENTIALS,
         _table(("setting", "default", "variable"), _fields(Site)),
+        "## Statuses of commits (environment variables)",
+        _STATUSES,
         "## Settings of the webhook receiver (environment variables)",
         "[receiver.md](receiver.md) shows how they are used.",
         _table(("setting", "default", "variable"), _fields(ReceiverSettings)),

@@ -24,7 +24,7 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-_NOT_FOR_GIT = "REGISTRY_PASSWORD"
+_NOT_FOR_GIT = ("REGISTRY_PASSWORD", "PLUGINYARD_GITHUB_TOKEN")
 
 
 class SourceUnavailableError(SourceError):
@@ -117,7 +117,7 @@ def open_repository(folder: str, repository: str) -> git.Repo:
 
 
 def _environment() -> dict[str, str]:
-    """Return what git runs with besides ours: no prompt, and no password that is meant for a registry.
+    """Return what git runs with besides ours: no prompt, and no secret that is meant for others.
 
     git starts programs that its configuration names; GitPython can replace a variable, not take it away.
     """
