@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-flows test-integration lint format reference lock engine engine-stop bench clean
+.PHONY: help setup demo test test-unit test-flows test-integration lint format reference lock up down engine engine-stop bench clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ format: .venv/.dev ## let ruff format and mend
 
 reference: .venv/.dev ## render docs/reference.md from the code
 	COLUMNS=100 $(BIN)/python -c 'from flows.__main__ import command_help; from pluginyard.reference import render_reference; print(render_reference(command_help()), end="")' > docs/reference.md
+
+up: .venv/.run ## run server, workers and receiver on this machine, with all deployments
+	@$(BIN)/python -m deployments.up
+
+down: ## end them; runs, blocks and results stay for the next `make up`
+	@$(BIN)/python -m deployments.up down
 
 engine: .venv/.dev ## start a private container engine (Debian or Ubuntu, as root)
 	$(BIN)/python -m tests.machine.engine start

@@ -43,6 +43,14 @@ class Process:
             return 0
         return pid if started and _started(pid) == started else 0
 
+    @property
+    def command(self) -> list[str]:
+        """Return the command it was started with; empty where it is not known."""
+        try:
+            return [str(word) for word in json.loads(self.file.read_text())["command"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
+
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
         """Start `command` in a session of its own, with its output in the log; return its id."""
         for path in (self.log, self.file):

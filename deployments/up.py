@@ -23,6 +23,7 @@ from pluginyard.errors import ConfigurationError, PluginyardError
 
 PROJECT = Path(__file__).parents[1]
 START_SECONDS = 240
+_PREFECT = [sys.executable, "-m", "prefect"]
 _SERVER = {
     # One process records all task runs; one by one it falls behind (docs/decisions.md).
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
@@ -85,9 +86,14 @@ class Yard:
         return {**self.environment, **own}
 
 
+def find_state(environment: Mapping[str, str]) -> Path:
+    """Return the folder of everything that is kept."""
+    return Path(environment.get("PLUGINYARD_STATE") or PROJECT / ".make" / "up").resolve()
+
+
 def read_yard(environment: Mapping[str, str]) -> Yard:
     """Read the settings; raise ConfigurationError for one that does not fit."""
-    state = Path(environment.get("PLUGINYARD_STATE") or PROJECT / ".make" / "up").resolve()
+    state = find_state(environment)
     host = environment.get("PLUGINYARD_HOST") or "127.0.0.1"
     port = _number(environment, "PLUGINYARD_PORT", 4200)
     shown = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104
@@ -109,15 +115,19 @@ def up(yard: Yard) -> None:
     for folder in ("prefect", "results"):
         (yard.state / folder).mkdir(parents=True, exist_ok=True)
     yard.state.chmod(0o700)
+    command = [*_PREFECT, "server", "start", "--host", yard.host, "--port", str(yard.port)]
     if not yard.server.pid:
-        _start_server(yard)
+        _start_server(yard, command)
+    elif yard.server.command != command:
+        raise ConfigurationError(
+            "it runs with another host or port", subject="server", remedy="make down, then make up again"
+        )
     _deploy(yard)
-    prefect = [sys.executable, "-m", "prefect"]
     for number in range(1, yard.workers + 1):
         worker = Process(f"worker-{number}", yard.state)
         if not worker.pid:
             arguments = ["--pool", "pluginyard", "--type", "process", "--name", worker.name, "--limit", str(yard.limit)]
-            worker.start([*prefect, "worker", "start", *arguments], {**yard.settings(), **_WORKER})
+            worker.start([*_PREFECT, "worker", "start", *arguments], {**yard.settings(), **_WORKER})
     receiver = Process("receiver", yard.state)
     if yard.receives and not receiver.pid:
         where = ["--host", yard.host, "--port", str(yard.receiver_port)]
@@ -125,9 +135,9 @@ def up(yard: Yard) -> None:
     _check_alive(yard)
 
 
-def down(yard: Yard) -> list[str]:
+def down(state: Path) -> list[str]:
     """End what runs, the server last; return the names."""
-    return [process.name for process in reversed(find_processes(yard.state)) if process.stop()]
+    return [process.name for process in reversed(find_processes(state)) if process.stop()]
 
 
 def find_processes(state: Path) -> list[Process]:
@@ -154,15 +164,12 @@ def describe(yard: Yard) -> str:
     return "\n".join(lines)
 
 
-def _start_server(yard: Yard) -> None:
+def _start_server(yard: Yard, command: list[str]) -> None:
     if _answers(yard.api):
         raise ConfigurationError(
             "something else answers there already", subject=yard.api, remedy="set PLUGINYARD_PORT to a free port"
         )
-    where = ["--host", yard.host, "--port", str(yard.port)]
-    pid = yard.server.start(
-        [sys.executable, "-m", "prefect", "server", "start", *where], {**yard.settings(), **_SERVER}
-    )
+    pid = yard.server.start(command, {**yard.settings(), **_SERVER})
     deadline = time.monotonic() + START_SECONDS
     while yard.server.pid == pid and time.monotonic() < deadline:
         if _answers(yard.api):
@@ -227,10 +234,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("command", nargs="?", choices=("up", "down", "status"), default="up")
     command = parser.parse_args(argv).command
     try:
-        yard = read_yard(os.environ)
         if command == "down":
-            print(f"ended: {', '.join(down(yard)) or 'nothing ran'}; what it kept is in {yard.state}")
+            state = find_state(os.environ)
+            print(f"ended: {', '.join(down(state)) or 'nothing ran'}; what it kept is in {state}")
             return 0
+        yard = read_yard(os.environ)
         if command == "up":
             up(yard)
     except PluginyardError as error:

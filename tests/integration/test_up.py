@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machine.example_repository import make_repository
+
+PROJECT = Path(__file__).parents[2]
+SETTINGS = ("PREFECT_", "PLUGINYARD_", "REGISTRY_", "IMAGE_", "DOCKER_HOST")
+TAG = "wasm-go-request-block-v1.0.0"
+
+
+@dataclass
+class Yard:
+    """Run `make up` and `make down` as a user would, with a state of its own."""
+
+    folder: Path
+    port: int
+    host: str = "127.0.0.1"
+    password: str = ""
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def command(self, name: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run the command from a script's background job, where SIGINT is ignored."""
+        plain = {key: text for key, text in os.environ.items() if not key.startswith(SETTINGS)}
+        own = {
+            "PYTHONPATH": str(PROJECT),
+            "PLUGINYARD_STATE": str(self.state),
+            "PLUGINYARD_PORT": str(self.port),
+            "PLUGINYARD_RECEIVER_PORT": str(self.port + 1),
+            "PLUGINYARD_HOST": self.host,
+            "PLUGINYARD_ENGINE": "host",
+            "PLUGINYARD_CACHE": str(self.folder / "cache"),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.up", name],
+            env={**plain, **own, **settings},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN) and None,
+        )
+
+    def up(self, **settings: str) -> str:
+        done = self.command("up", **settings)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def call(self, path: str, document: Any = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if self.password:
+            headers["Authorization"] = f"Basic {base64.b64encode(self.password.encode()).decode()}"
+        body = json.dumps(document).encode() if document is not None else None
+        request = urllib.request.Request(f"http://{self.host}:{self.port}{path}", body, headers)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def pids(self) -> dict[str, int]:
+        files = (self.state / "run").glob("*.json")
+        return {file.stem: int(json.loads(file.read_text())["pid"]) for file in files}
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        found = Yard(tmp_path, probe.getsockname()[1])
+    yield found
+    found.command("down")
+
+
+def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> None:
+    told = yard.up(PLUGINYARD_GITHUB_SECRET="0123456789abcdef" * 2, PLUGINYARD_GITHUB_REPOSITORIES="acme/plugins")
+    assert f"http://127.0.0.1:{yard.port}" in told
+    assert "password" not in told
+    started = yard.pids()
+    assert set(started) == {"server", "worker-1", "receiver"}
+    run = _publish(yard)
+    yard.up()
+    assert yard.pids() == started, "a second up starts nothing"
+
+    assert yard.command("down").returncode == 0
+    for name, pid in started.items():
+        assert not _lives(pid), name
+    assert "nothing ran" in yard.command("down").stdout
+
+    yard.up()
+    assert yard.call(f"/api/flow_runs/{run}")["state_name"] == "Completed"
+    again = yard.pids()
+    os.killpg(again["worker-1"], signal.SIGKILL)
+    yard.up()
+    assert yard.pids()["server"] == again["server"]
+    assert yard.pids()["worker-1"] != again["worker-1"], "what died is started again"
+
+
+def test_a_server_that_listens_beyond_loopback_has_a_password(yard: Yard) -> None:
+    yard.host = "127.0.0.2"
+    refused = yard.command("up", PREFECT_SERVER_API_AUTH_STRING="admin:short")
+    assert refused.returncode == 3
+    assert "PREFECT_SERVER_API_AUTH_STRING" in refused.stderr
+    assert "short" not in refused.stderr
+    assert not yard.pids()
+
+    told = yard.up()
+    file = yard.state / "password"
+    password = file.read_text().strip()
+    assert str(file) in told
+    assert password not in told
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with pytest.raises(urllib.error.HTTPError) as unauthorized:
+        yard.call("/api/block_documents/filter", {"include_secrets": True})
+    assert unauthorized.value.code == 401
+    yard.password = password
+    assert yard.call("/api/deployments/name/publish-plugin/on-demand")["work_pool_name"] == "pluginyard"
+    workers = _await(lambda: yard.call("/api/work_pools/pluginyard/workers/filter", {}))
+    assert workers[0]["status"] == "ONLINE", "the worker knows the password"
+    for pid in yard.pids().values():
+        assert password not in Path(f"/proc/{pid}/cmdline").read_text()
+    for log in (yard.state / "log").iterdir():
+        assert password.partition(":")[2] not in log.read_text(), log.name
+
+    file.chmod(0o644)
+    refused = yard.command("up")
+    assert (refused.returncode, "others can read" in refused.stderr) == (3, True)
+    file.chmod(0o600)
+    yard.host = "127.0.0.1"
+    refused = yard.command("up")
+    assert (refused.returncode, "make down" in refused.stderr) == (3, True)
+
+
+def _publish(yard: Yard) -> str:
+    repository = make_repository(yard.folder / "example")
+    deployment = yard.call("/api/deployments/name/publish-plugin/on-demand")["id"]
+    layout = f"oci:{yard.folder / 'layout'}"
+    asked = {"repository": str(repository), "tag": TAG, "registries": [layout]}
+    made = yard.call(f"/api/deployments/{deployment}/create_flow_run", {"parameters": {"request": asked}})
+    run: str = made["id"]
+
+    def ended() -> Any:
+        found = yard.call(f"/api/flow_runs/{run}")
+        return found if found["state_type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+
+    state = _await(ended, 240)
+    assert state["state_name"] == "Completed", state["state"]
+    index = json.loads((yard.folder / "layout" / "index.json").read_text())
+    names = {item["annotations"]["org.opencontainers.image.ref.name"] for item in index["manifests"]}
+    assert names == {"request-block-1.0.0", "request-block-latest"}
+    return run
+
+
+def _await(condition: Any, seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    return found
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
