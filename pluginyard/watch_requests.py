@@ -14,7 +14,7 @@ _WITH_PASSWORD = re.compile(r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@")
 class WatchRequest(BaseModel):
     """Name the repositories whose new release tags are to be published."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     repositories: list[str] = Field(
         default_factory=list,
