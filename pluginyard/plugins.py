@@ -195,6 +195,7 @@ class PublishedPlugin:
             "language": self.language,
             "version": self.version,
             "commit": self.commit,
+            "commit_time": self.commit_time,
             "repository": self.repository,
             "fingerprint": self.fingerprint,
             "builder": self.builder,

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOYMENTS / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+CLIENTS = ("setup", "worker", "receiver")
+
+
+def test_everything_the_issue_of_operating_needs_is_a_service() -> None:
+    assert set(SERVICES) == {"database", "server", "setup", "worker", "receiver", "registry"}
+    assert SERVICES["worker"]["deploy"]["replicas"] >= 2
+
+
+@pytest.mark.parametrize("name", [name for name in SERVICES if name != "setup"])
+def test_every_lasting_service_is_watched_and_started_again(name: str) -> None:
+    assert SERVICES[name]["restart"] == "unless-stopped"
+    assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_names_is_there(name: str) -> None:
+    service = SERVICES[name]
+    assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+    named = (item.partition(":")[0] for item in service.get("volumes", []))
+    assert {item for item in named if not item.startswith(("/", "."))} <= set(COMPOSE["volumes"])
+    for other, condition in service.get("depends_on", {}).items():
+        wants = condition["condition"]
+        assert (wants == "service_healthy") == ("healthcheck" in SERVICES[other])
+        assert wants == "service_healthy" or SERVICES[other]["restart"] != "unless-stopped"
+
+
+def test_no_password_is_in_the_file_and_nothing_listens_beyond_loopback() -> None:
+    for service in SERVICES.values():
+        assert not [
+            name
+            for name in service.get("environment", {})
+            if re.search("PASSWORD|SECRET|AUTH_STRING", name) and not name.endswith("_FILE")
+        ]
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert all(item["file"].startswith("./secrets/") for item in COMPOSE["secrets"].values())
+
+
+def test_the_server_asks_for_a_password_and_every_client_knows_it() -> None:
+    assert "PREFECT_SERVER_API_AUTH_STRING" in SERVICES["server"]["secrets"]
+    assert all("PREFECT_API_AUTH_STRING" in SERVICES[name]["secrets"] for name in CLIENTS)
+    files = {COMPOSE["secrets"][name]["file"] for name in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")}
+    assert len(files) == 1
+
+
+def test_workers_recover_as_the_run_image_says() -> None:
+    image = dict(re.findall(r"(PREFECT_[A-Z_]+)=(\S+)", (DEPLOYMENTS / "Dockerfile").read_text()))
+    for name in ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "PREFECT_CLIENT_MAX_RETRIES", "PREFECT_WORKER_QUERY_SECONDS"):
+        assert SERVICES["worker"]["environment"][name] == image[name], name
+    shared = [item.partition(":")[2] for item in SERVICES["worker"]["volumes"] if item.startswith("work:")]
+    assert shared
+    assert image["PREFECT_RESULTS_LOCAL_STORAGE_PATH"].startswith(f"{shared[0]}/")
+
+
+def test_secrets_and_wheels_stay_out_of_git_and_secrets_out_of_images() -> None:
+    project = DEPLOYMENTS.parent
+    assert "/deployments/secrets/" in (project / ".gitignore").read_text().splitlines()
+    lines = (project / ".dockerignore").read_text().splitlines()
+    assert lines[0] == "*"
+    assert lines.index("deployments/secrets") > lines.index("!deployments")
