@@ -113,9 +113,9 @@ def test_an_older_release_does_not_move_latest_back(
     user, shelf = shared_command_line.with_credentials(token_registry), new_shelf(token_registry)
     digests = {
         version: user.published(clone, f"request-block={version}", shelf.destination)["digest"]
-        for version in ("1.9.0", "2.0.0", "1.9.1", "2.1.0-rc.1")
+        for version in ("2.0.0", "1.9.1", "2.1.0-rc.1")
     }
-    assert len(set(digests.values())) == 4
+    assert len(set(digests.values())) == 3
     assert shelf.tags == {f"request-block:{version}": digest for version, digest in digests.items()} | {
         "request-block:latest": digests["2.0.0"]
     }

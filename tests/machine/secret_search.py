@@ -137,7 +137,7 @@ class Watch:
                 self.containers.add(name)
                 if self.secret.is_in(told):
                     self.found.append(f"docker inspect {name}")
-                listed = json.dumps(self.engine.client.top(name, "-eo pid,args")).encode()  # type: ignore[no-untyped-call]
+                listed = json.dumps(self.engine.client.top(name, "-eo pid,args")).encode()
                 if self.secret.is_in(listed):
                     self.found.append(f"docker top {name}")
         self._over.wait(0.05)
