@@ -269,3 +269,8 @@ def test_the_report_says_what_is_wrong_what_to_do_and_where_everything_stands() 
         assert part in text
     assert f"- `{AT}:1.0.0`" in text
     assert "# As it should be: x" in render_drift(judge(seen(*TWO)), "x")
+
+
+def test_a_look_by_name_leaves_the_record_of_whose_plugin_it_is() -> None:
+    before = {A: record(v0="0", v1="1")}
+    assert judge(seen(*TWO), before=before, repository="").records == before
