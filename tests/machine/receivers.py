@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
-from tests.machine.github import REPOSITORY, SECRET, Sent
+from tests.machine.github import REPOSITORY, SECRET, Sent, sent, tag_event
 from tests.machine.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
 WORK_POOL = "pluginyard"
+_KINDS = {"push": "push-tag-created", "create": "create-tag", "release": "release-published"}
 MOST_BYTES = 32 * 1024
 
 
@@ -114,6 +115,16 @@ def _await(process: subprocess.Popen[bytes], receiver: RunningReceiver) -> None:
                 return
         time.sleep(0.1)
     raise RuntimeError(f"the receiver did not start:\n{receiver.log.read_text()[-2000:]}")
+
+
+def runs_of(server: PrefectServer, text: str) -> list[dict[str, Any]]:
+    """Return the flow runs whose request speaks of `text`."""
+    return [run for run in server.read("flow_runs") if text in json.dumps(run["parameters"])]
+
+
+def tag_delivery(event: str, tag: str, **changed: Any) -> Sent:
+    """Return a push, create or release of `tag`."""
+    return sent(event, tag_event(_KINDS[event], tag, **changed))
 
 
 def free_port() -> int:
