@@ -2,9 +2,18 @@
 # Run a command with each secret file named like a variable (/run/secrets/REGISTRY_PASSWORD) as that variable:
 # neither Prefect nor pluginyard read files, and what stands in `environment:` is shown by `docker inspect`.
 set -eu
-for file in /run/secrets/[A-Z]*; do
-  [ -r "$file" ] || continue
-  name=${file##*/}
-  export "$name=$(cat "$file")"
+folder=/run/secrets
+if [ -d "$folder" ] && ! ls "$folder" >/dev/null; then
+  echo "error: $folder cannot be listed by user $(id -u): a server would start without its password" >&2
+  exit 3
+fi
+for file in "$folder"/[A-Z]*; do
+  [ -e "$file" ] || continue # no file at all
+  if [ ! -r "$file" ]; then
+    echo "error: $file cannot be read by user $(id -u): chown it, or give it another mode" >&2
+    exit 3
+  fi
+  value=$(cat "$file")
+  export "${file##*/}=$value"
 done
 exec "$@"
