@@ -79,10 +79,12 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 @contextlib.contextmanager
-def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
+def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServer]:
     """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
     port = _free_port()
     plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    # The page would ask port 4200, whatever the port of `--port`.
+    pages = {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"} if ui else {}
     command = [
         sys.executable,
         "-m",
@@ -93,7 +95,7 @@ def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
         "127.0.0.1",
         "--port",
         str(port),
-        "--no-ui",
+        "--ui" if ui else "--no-ui",
     ]
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -102,7 +104,7 @@ def run_prefect_server(home: Path) -> Iterator[PrefectServer]:
             stdout=log,
             stderr=log,
             cwd=home,
-            env={**plain, **_SETTINGS, "PREFECT_HOME": str(home)},
+            env={**plain, **_SETTINGS, **pages, "PREFECT_HOME": str(home)},
             start_new_session=True,
         )
         try:
