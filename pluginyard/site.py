@@ -53,7 +53,9 @@ class Site(BaseModel):
     cpus: float = Field(2, gt=0, description="PLUGINYARD_BUILD_CPUS")
     seconds: int = Field(1200, ge=1, description="PLUGINYARD_BUILD_SECONDS: time limit of each build step")
     fetch_environment: Mapping[str, str] = Field({}, description="GOPROXY, CARGO_REGISTRIES_*, HTTPS_PROXY …, as set")
-    credentials_block: str = Field("", description="PLUGINYARD_CREDENTIALS_BLOCK: name of a Prefect block")
+    credentials_block: str = Field(
+        "", description="PLUGINYARD_CREDENTIALS_BLOCK: Prefect blocks, by commas; the first that fits the registry"
+    )
     envoy: str = Field("", description="PLUGINYARD_ENVOY: path of an Envoy binary")
     limits: Mapping[LimitName, Annotated[int, Field(ge=1)]] = Field(
         {}, description="PLUGINYARD_LIMITS, as builder-go=2,registry-HOST=4: how many at once, over all workers"

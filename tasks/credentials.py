@@ -27,11 +27,10 @@ class RegistryCredentials(Block):
 
 def find_credentials(host: str, site: Site) -> Credentials | None:
     """Find credentials in the site's Prefect block, the environment, or the container engine's own store."""
-    if site.credentials_block:
-        block = _load_block(site.credentials_block)
+    for name in filter(None, (item.strip() for item in site.credentials_block.split(","))):
+        block = _load_block(name)
         if block.host in ("", host):
-            origin = f"Prefect block {site.credentials_block}"
-            return Credentials(block.username, block.password.get_secret_value(), origin)
+            return Credentials(block.username, block.password.get_secret_value(), f"Prefect block {name}")
     return registries.find_credentials(host, os.environ)
 
 
@@ -40,7 +39,9 @@ def _load_block(name: str) -> RegistryCredentials:
         loaded = RegistryCredentials.load(name)
     except ValueError as error:
         raise ConfigurationError(
-            "there is no such registry-credentials block", subject=name, remedy="make it in the UI under Blocks"
+            "there is no such registry-credentials block",
+            subject=name,
+            remedy="make it in the UI under Blocks, or with python -m deployments.register --credentials",
         ) from error
     assert isinstance(loaded, RegistryCredentials)  # noqa: S101  # load() is asynchronous only within a loop
     return loaded

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import prefect
 import pytest
 import yaml
 
+from deployments.work_pools import RUN_ENVIRONMENT, TYPES, load_template
+from pluginyard.errors import ConfigurationError
 from tests.machine.deployed_server import PROJECT, DeployedServer, Listener, await_that, listen
 from tests.machine.prefect_server import run_prefect_server
 
@@ -31,9 +35,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> It
     with run_prefect_server(home) as server:
         found = DeployedServer(server.url, home)
         settings = {"PLUGINYARD_NOTIFY_URL": listener.url, "PLUGINYARD_LIMITS": "builder-go=2"}
-        for _ in range(2):  # the second time changes nothing
-            told = found.command("deployments.register", **settings)
-            assert "s3cret" not in told
+        told = found.command("deployments.register", **settings)
+        settings |= {"REGISTRY_USERNAME": "robot", "REGISTRY_PASSWORD": "s3cret-of-the-registry"}
+        told += found.command("deployments.register", "--credentials", "acme", "--host", "r.example.com", **settings)
+        assert "s3cret" not in told
         found.command("prefect", "--no-prompt", "deploy", "--all")
         yield found
 
@@ -93,14 +98,33 @@ def test_registering_twice_makes_one_of_each(deployed: DeployedServer) -> None:
     assert "pluginyard-registry-credentials" in types
 
 
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_pool_of_each_type_is_prefects_own_template_with_our_defaults(deployed: DeployedServer, kind: str) -> None:
+    own = _own_template(kind)
+    template = load_template(kind, own, RUN_ENVIRONMENT)
+    assert template["job_configuration"] == own["job_configuration"]
+    assert list(template["variables"]["properties"]) == list(own["variables"]["properties"])
+    defaults = {name: field.get("default") for name, field in template["variables"]["properties"].items()}
+    assert defaults["env"] == RUN_ENVIRONMENT
+    assert kind == "process" or defaults["image"] == "pluginyard-run:latest"
+    deployed.call("POST", "work_pools/", {"name": f"of-{kind}", "type": kind, "base_job_template": template})
+    stored = deployed.call("GET", f"work_pools/of-{kind}")
+    assert stored["base_job_template"]["variables"]["properties"]["env"]["default"] == RUN_ENVIRONMENT
+
+
+def test_a_default_that_prefect_does_not_know_is_refused() -> None:
+    own = _own_template("docker")
+    del own["variables"]["properties"]["image_pull_policy"]
+    with pytest.raises(ConfigurationError, match="has no image_pull_policy"):
+        load_template("docker", own, {})
+
+
+def test_a_pool_of_another_type_is_left_as_it_is(deployed: DeployedServer) -> None:
+    with pytest.raises(AssertionError, match="the pool is of process workers"):
+        deployed.command("deployments.register", "--work-pool", "docker")
+
+
 def test_credentials_become_a_block_whose_password_no_one_is_shown(deployed: DeployedServer) -> None:
-    told = deployed.command(
-        "deployments.register",
-        *("--credentials", "acme", "--host", "r.example.com"),
-        REGISTRY_USERNAME="robot",
-        REGISTRY_PASSWORD="s3cret-of-the-registry",
-    )
-    assert "s3cret" not in told
     slug = "pluginyard-registry-credentials"
     found = deployed.call("GET", f"block_types/slug/{slug}/block_documents/name/acme")
     assert found["data"]["host"] == "r.example.com"
@@ -161,6 +185,14 @@ def test_a_run_that_crashed_three_times_fails_with_a_reason(deployed: DeployedSe
     assert (found["state_name"], found["run_count"]) == ("Failed", 4)
     assert "RepeatedCrashError" in found["state"]["message"]
     assert "begun 3 times already" in found["state"]["message"]
+
+
+def _own_template(kind: str) -> dict[str, Any]:
+    data = Path(prefect.__file__).parent / "server" / "api" / "collections_data" / "views"
+    path = data / "aggregate-worker-metadata.json"
+    types = {name: item for kinds in json.loads(path.read_text()).values() for name, item in kinds.items()}
+    template: dict[str, Any] = types[kind]["default_base_job_configuration"]
+    return template
 
 
 def _emit(

@@ -34,11 +34,15 @@ class DeployedServer:
             f"{self.url}/{path}", body, {"Content-Type": "application/json"}, method=method
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=60) as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
+        for wait in (0.5, 1, 2, 4, 0):  # 503: the embedded database is busy, and Prefect's own client asks again too
+            try:
+                with opener.open(request, timeout=60) as answer:
+                    content = answer.read()
+                break
+            except urllib.error.HTTPError as error:
+                if error.code != 503 or not wait:
+                    raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
+            time.sleep(wait)
         return json.loads(content) if content else None
 
     def deployment(self, name: str) -> dict[str, Any]:

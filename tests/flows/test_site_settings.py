@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.variables import Variable
+
+from flows.beginning import refuse_after_crashes
+from flows.publish_plugins import publish_plugins
+from pluginyard.batches import RepositoryRequest
+from pluginyard.errors import ConfigurationError, RepeatedCrashError
+from pluginyard.references import parse_destination
+from pluginyard.site import load_site
+from pluginyard.site_variable import SITE_VARIABLE
+from tasks.credentials import RegistryCredentials, find_credentials
+from tasks.limits import LIMIT_PREFIX, at_most
+
+
+@pytest.fixture
+def variable() -> Iterator[None]:
+    yield
+    Variable.unset(SITE_VARIABLE)
+
+
+@pytest.mark.usefixtures("variable")
+def test_a_run_that_names_nothing_takes_repository_and_registries_from_the_servers_variable(
+    example: Path, tmp_path: Path
+) -> None:
+    registry = f"oci:{tmp_path / 'layout'}"
+    Variable.set(SITE_VARIABLE, {"repository": str(example), "registries": [registry]})
+    done = asyncio.run(publish_plugins(RepositoryRequest(plugins=["request-block"])))
+    assert done["plugins"][0]["why"] == "published now"
+    assert parse_destination(registry).is_layout
+    assert (tmp_path / "layout" / "index.json").exists()
+
+
+@pytest.mark.usefixtures("variable")
+def test_a_variable_that_is_not_valid_ends_the_run_with_its_name(example: Path) -> None:
+    Variable.set(SITE_VARIABLE, {"registrys": ["r.example.com/p"]})
+    with pytest.raises(ConfigurationError, match="did you mean registries") as refused:
+        asyncio.run(publish_plugins(RepositoryRequest(repository=str(example))))
+    assert SITE_VARIABLE in refused.value.subject
+
+
+def test_no_more_than_the_limit_run_at_once_whoever_asks() -> None:
+    with get_client(sync_client=True) as client:
+        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=f"{LIMIT_PREFIX}builder-go", limit=1))
+    site = load_site({"PLUGINYARD_LIMITS": "builder-go=1"})
+    inside, most = [0], [0]
+
+    def build() -> None:
+        with at_most(site, "builder-go"):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.3)
+            inside[0] -= 1
+
+    threads = [threading.Thread(target=build) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1]
+
+
+def test_a_limit_that_no_setting_names_asks_nobody() -> None:
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):  # nobody listens there
+        with at_most(load_site({"PLUGINYARD_LIMITS": "builder-rust=1"}), "builder-go"):
+            pass
+
+
+def test_of_several_blocks_the_first_for_the_registry_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, host in (("one", "one.example.com"), ("two", "two.example.com"), ("any", "")):
+        RegistryCredentials(username=name, password="s3cret", host=host).save(name)  # type: ignore[arg-type]
+    site = load_site({"PLUGINYARD_CREDENTIALS_BLOCK": "one, two,any"})
+    for host, expected in (("two.example.com", "two"), ("one.example.com", "one"), ("else.example.com", "any")):
+        found = find_credentials(host, site)
+        assert found is not None
+        assert found.username == expected
+
+
+def test_the_third_begin_is_the_last() -> None:
+    refuse_after_crashes(3)
+    with pytest.raises(RepeatedCrashError, match="begun 3 times already"):
+        refuse_after_crashes(4)
