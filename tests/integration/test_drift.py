@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,13 @@ from pluginyard.published_records import Record
 from pluginyard.published_versions import Scope, SourcePlugin
 from pluginyard.references import Destination
 from pluginyard.site import Site
+from pluginyard.tag_watch import DAY
 from pluginyard.verify_requests import VerifyRequest
 from tasks.doors.registries import move_latest, push_artifact
 from tasks.verification import observe_published
-from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name
+from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in
+from tests.machine.faulty_proxy import Fault, FaultyProxy
+from tests.machine.registries import RunningRegistry
 
 
 @dataclass
@@ -69,10 +73,13 @@ def watched(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wa
     return plugin
 
 
-def test_what_was_not_touched_is_not_told_of_and_not_pulled_again(watched: Watched) -> None:
-    before = watched.record
+def test_what_was_not_touched_is_not_told_of_and_pulled_again_only_after_its_time(watched: Watched) -> None:
+    earlier = replace_all(watched.record, judged=int(time.time()) - 3 * DAY)
+    watched.record = earlier
     assert told(watched.look()) == []
-    assert watched.record == before, "the time of the verdict is in it"
+    assert watched.record == earlier, "the time of the verdict is in it"
+    assert told(watched.look(pull_again_days=2)) == []
+    assert watched.record != earlier
 
 
 def test_a_version_and_latest_that_were_moved_are_seen(watched: Watched) -> None:
@@ -94,14 +101,37 @@ def test_a_blob_that_is_missing_is_seen_without_pulling_and_one_that_was_changed
     assert told(watched.look()) == [], "what was damaged is pulled again, and is whole"
 
 
+def test_a_manifest_that_is_missing_is_seen(watched: Watched) -> None:
+    watched.blob(watched.artifacts["1.0.0"].manifest.digest).unlink()
+    assert told(watched.look()) == [("D4", "-1.0.0" if _is_layout(watched) else ":1.0.0")]
+
+
 def test_a_registry_that_is_not_there_is_an_error_and_no_drift(watched: Watched) -> None:
     if _is_layout(watched):
         (Path(watched.place.destination.namespace) / "index.json").write_text("no json")
     else:
         watched.place = replace(watched.place, destination=Destination("127.0.0.1:9", "team/plugins"))
-    drift = watched.look()
+    assert_not_reached(watched.look())
+
+
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_registry_that_refuses_or_fails_midway_is_an_error_and_no_drift(
+    faulty_proxy: FaultyProxy, open_registry: RunningRegistry, tmp_path: Path, status: int
+) -> None:
+    plugin = Watched(place_in(open_registry), new_name(), tmp_path, {}, Record())
+    plugin.publish("1.0.0")
+    plugin.place = replace(plugin.place, destination=Destination(faulty_proxy.host, "team/plugins"))
+    faulty_proxy.fail(Fault("status", path=f"{plugin.name}/blobs/", status=status, times=99))
+    assert_not_reached(plugin.look())
+
+
+def assert_not_reached(drift: Drift) -> None:
     assert drift.findings == ()
     assert [bool(each.error) for each in drift.seen] == [True]
+
+
+def replace_all(record: Record, **fields: int) -> Record:
+    return Record(tuple(replace(row, **fields) for row in record.versions))
 
 
 def _is_layout(watched: Watched) -> bool:
