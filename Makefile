@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-flows test-integration lint format reference lock up down engine engine-stop bench clean
+.PHONY: help setup demo test test-unit test-flows test-integration test-e2e lint format reference lock up down engine engine-stop bench clean
 
 help: ## list the chores
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ demo: .venv/.run ## publish an example plugin into an OCI layout folder and show
 	@mkdir -p $(PREFECT_HOME)
 	@$(BIN)/python -m examples.demo
 
-test: lint test-unit test-flows test-integration ## all tiers, in the order of cost
+test: lint test-unit test-flows test-integration test-e2e ## all tiers, in the order of cost
 
 test-unit: .venv/.dev ## decisions only: no Prefect, no engine, seconds
 	$(BIN)/python -m pytest tests/unit
@@ -28,6 +28,9 @@ test-flows: .venv/.dev ## flows on Prefect's test server
 
 test-integration: .venv/.dev ## real engine, registries, git, Envoy; brings what is missing
 	$(BIN)/python -m pytest tests/integration
+
+test-e2e: .venv/.dev ## the Prefect UI in a real browser; PLUGINYARD_SCREENSHOTS=1 renews docs/images
+	$(BIN)/python -m pytest tests/e2e
 
 lint: .venv/.dev ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

@@ -80,6 +80,12 @@ class Page:
         self._until(lambda: self._shown(found), f"the field {label!r}").send_keys(text)
         self._until(lambda: self._shown(found).get_property("value") == text, f"{text!r} in the field {label!r}")
 
+    def scroll_to(self, text: str) -> None:
+        """Bring the last thing that says `text` into view: the page loads some parts only then."""
+        found = f"(//*[normalize-space(.)='{text}'])[last()]"
+        script = "arguments[0].scrollIntoView(); return true"
+        self._until(lambda: self.browser.execute_script(script, self._shown(found)), f"to scroll to {text!r}")
+
     def drawn(self, selector: str, least: int) -> None:
         """Wait until an element's picture has at least so many bytes: an empty one has few."""
         found = self.browser.find_element(By.CSS_SELECTOR, selector)
@@ -90,7 +96,7 @@ class Page:
         if os.environ.get("PLUGINYARD_SCREENSHOTS") != "1":
             return
         self.browser.set_window_size(WIDTH, height)
-        self.browser.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
+        self.browser.execute_script("document.querySelectorAll('*').forEach(part => part.scrollTop = 0)")
         time.sleep(2)  # until what moves has come to rest
         PICTURES.mkdir(parents=True, exist_ok=True)
         assert self.browser.save_screenshot(str(PICTURES / f"{name}.png"))
