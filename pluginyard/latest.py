@@ -22,9 +22,7 @@ class LatestChoice:
     reason: str
 
 
-def choose_latest(
-    version: str, *, existing_tags: Iterable[str] = (), latest_version: str = ""
-) -> LatestChoice:
+def choose_latest(version: str, *, existing_tags: Iterable[str] = (), latest_version: str = "") -> LatestChoice:
     """Choose for `version`, given the repository's tags and the version `latest` stands for (if known).
 
     Tags count beside `latest_version`: two publishers that race see each other's tag, so whoever

@@ -12,9 +12,7 @@ class LanguageLayout(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: str = Field(
-        description="Folder that holds one folder per plugin; empty: the plugins lie at the top"
-    )
+    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
     builder: str = Field(description="Name of a folder in builders/")
 
     def folder_of(self, name: str) -> str:

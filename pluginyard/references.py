@@ -95,7 +95,9 @@ def parse_destination(text: str) -> Destination:
         )
     if not _HOST.fullmatch(host) or not namespace:
         raise RequestError(
-            "not a registry destination", subject=text, remedy="write HOST/NAMESPACE, or oci:PATH for a folder"
+            "not a registry destination",
+            subject=text,
+            remedy="write HOST/NAMESPACE, or oci:PATH for a folder",
         )
     return Destination(host, check_repository(namespace, subject=text))
 
@@ -117,7 +119,9 @@ def check_tag(tag: str, *, subject: str) -> str:
     if _TAG.fullmatch(tag):
         return tag
     raise RequestError(
-        f"{tag!r} is not a legal tag: 1 to 128 of A-Z a-z 0-9 _ . -", subject=subject, remedy="choose another version"
+        f"{tag!r} is not a legal tag: 1 to 128 of A-Z a-z 0-9 _ . -",
+        subject=subject,
+        remedy="choose another version",
     )
 
 

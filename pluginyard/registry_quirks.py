@@ -34,9 +34,7 @@ class RegistryQuirks:
 # First match wins; the last row is everyone else. UNKNOWN_CONFIG is what oras 1.0.0 wrote and what
 # every published Higress plugin has; Aliyun, Docker Hub, ECR and Quay are reported to refuse EMPTY_CONFIG.
 QUIRKS = (
-    RegistryQuirks(
-        "docker.io", api_host="registry-1.docker.io", credential_keys=("https://index.docker.io/v1/",)
-    ),
+    RegistryQuirks("docker.io", api_host="registry-1.docker.io", credential_keys=("https://index.docker.io/v1/",)),
     RegistryQuirks("quay.io", config_media_type=IMAGE_CONFIG),  # refuses unlisted types: solo-io/wasm#264
     RegistryQuirks("*"),
 )

@@ -49,9 +49,7 @@ class SemVer:
         return f"{release}-{'.'.join(self.prerelease)}" if self.prerelease else release
 
     def _precedence(self) -> tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]:
-        identifiers = tuple(
-            (False, int(part), "") if part.isdigit() else (True, 0, part) for part in self.prerelease
-        )
+        identifiers = tuple((False, int(part), "") if part.isdigit() else (True, 0, part) for part in self.prerelease)
         return (self.major, self.minor, self.patch, self.is_stable, identifiers)
 
 

@@ -14,9 +14,7 @@ def test_an_empty_file_is_higress_layout() -> None:
 
 
 def test_the_file_overlays_the_layout_by_language() -> None:
-    settings = load_configuration(
-        "layout: {go: {folder: filters, builder: go}, zig: {folder: z, builder: zig}}"
-    )
+    settings = load_configuration("layout: {go: {folder: filters, builder: go}, zig: {folder: z, builder: zig}}")
     assert settings.languages["go"].folder == "filters"
     assert set(settings.languages) == {"go", "rust", "tinygo", "zig"}
 
@@ -60,9 +58,7 @@ def test_mirrors_and_proxies_are_handed_on_but_no_secret() -> None:
 
 
 def test_images_are_set_by_builder() -> None:
-    site = load_site(
-        {"PLUGINYARD_BASE_IMAGE_GO": "a", "PLUGINYARD_BASE_IMAGE": "b", "PLUGINYARD_IMAGE_RUST": "c"}
-    )
+    site = load_site({"PLUGINYARD_BASE_IMAGE_GO": "a", "PLUGINYARD_BASE_IMAGE": "b", "PLUGINYARD_IMAGE_RUST": "c"})
     assert site.base_images == {"*": "b", "go": "a"}
     assert site.images == {"rust": "c"}
 

@@ -23,7 +23,8 @@ def published(reference: str = "r.example.com/p/my_plugin:1.0.0", **changes: obj
     known = {
         "name": "my_plugin", "language": "go", "version": "1.0.0", "commit": "c" * 40, "commit_time": 0,
         "repository": "https://example.com/x.git", "fingerprint": DIGEST, "builder": "go", "digest": DIGEST,
-        "registries": (place,), "layers": ({"title": "plugin.tar.gz", "mediaType": "t", "size": 1234567, "digest": DIGEST},),
+        "registries": (place,),
+        "layers": ({"title": "plugin.tar.gz", "mediaType": "t", "size": 1234567, "digest": DIGEST},),
         "verdict": REFUSED, "published": True,
     }  # fmt: skip
     return PublishedPlugin(**{**known, **changes})  # type: ignore[arg-type]
