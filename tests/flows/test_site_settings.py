@@ -71,9 +71,9 @@ def test_no_more_than_the_limit_run_at_once_whoever_asks() -> None:
 
 
 def test_a_limit_that_no_setting_names_asks_nobody() -> None:
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):  # nobody listens there
-        with at_most(load_site({"PLUGINYARD_LIMITS": "builder-rust=1"}), "builder-go"):
-            pass
+    nobody_listens = {PREFECT_API_URL: "http://127.0.0.1:9/api"}
+    with temporary_settings(nobody_listens), at_most(load_site({"PLUGINYARD_LIMITS": "builder-rust=1"}), "builder-go"):
+        pass
 
 
 def test_of_several_blocks_the_first_for_the_registry_counts(monkeypatch: pytest.MonkeyPatch) -> None:
