@@ -40,6 +40,7 @@ class WatchRequest(BaseModel):
     plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
     deployment: str = Field(
         "publish-plugin/on-tag",
+        pattern=r"^[^/]+/[^/]+$",
         title="Deployment",
         description="FLOW/NAME of the deployment that is started for each new tag",
     )

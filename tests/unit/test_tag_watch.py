@@ -201,3 +201,9 @@ def test_an_address_with_a_password_is_refused_and_not_quoted(url: str) -> None:
 def test_addresses_are_watched_once_each_and_may_name_a_user_of_ssh() -> None:
     urls = ["git@host:a/b", "ssh://git@host/a/b", "git@host:a/b", "/srv/a"]
     assert asked(repositories=urls).repositories == ["git@host:a/b", "ssh://git@host/a/b", "/srv/a"]
+
+
+@pytest.mark.parametrize("name", ["", "on-tag", "publish-plugin/", "a/b/c"])
+def test_a_deployment_is_named_by_flow_and_name(name: str) -> None:
+    with pytest.raises(ValidationError, match="deployment"):
+        asked(deployment=name)
