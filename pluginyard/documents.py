@@ -1,6 +1,6 @@
 """The documents of a plugin as layers: which files, which media types, in which order.
 
-Source: the image spec's table (image-spec.md 2.1): spec.yaml, README.md, README_{LANG}.md, icon.png, archive last.
+Source: the table of Higress's image specification: spec.yaml, README.md, README_{LANG}.md, icon.png, archive last.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pluginyard.plugins import EXECUTABLE, REGULAR, Document, SourceTree
 SPEC = "application/vnd.module.wasm.spec.v1+yaml"
 README = "application/vnd.module.wasm.doc.v1+markdown"
 ICON = "application/vnd.module.wasm.icon.v1+png"
-# Two letters, of either case: README_dev.md is no translation (publishing.md 1.2 made it a language).
+# Two letters, of either case: README_dev.md is no translation, though Higress's workflow made it one.
 _TRANSLATION = re.compile(r"README_([A-Za-z]{2})\.md")
 
 

@@ -1,6 +1,6 @@
 """How a gateway gets from an image to the module: docker, compat, oci, in its order and with its words.
 
-Source: `imagefetcher.go` of Istio and of Envoy Gateway, which Higress's agent shares (image-spec.md 2.3).
+Source: `imagefetcher.go` of Istio and of Envoy Gateway, which Higress's agent shares.
 """
 
 from __future__ import annotations

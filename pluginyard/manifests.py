@@ -17,7 +17,7 @@ def render_manifest(
 ) -> StoredManifest:
     """Return the manifest over `layers` in their order; gateways read the last one only.
 
-    No gateway looks at the config, so its media type is the registry's choice (wishes.md 6.2).
+    No gateway looks at the config, so its media type is the registry's choice.
     """
     config = Descriptor(config_media_type, digest_of(CONFIG_CONTENT), len(CONFIG_CONTENT))
     manifest = {

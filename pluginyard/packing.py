@@ -1,6 +1,7 @@
 """Pack a module so that the same bytes in give the same bytes out: `plugin.tar.gz`.
 
-Fixed time, owner, mode, name and gzip header (machines.md, section 6); streams, so size costs no memory.
+Fixed time, owner, mode, name and gzip header; measured equal over Python 3.11 and 3.13.
+Everything streams, so size costs no memory.
 """
 
 from __future__ import annotations

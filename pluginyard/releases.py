@@ -48,7 +48,7 @@ def parse_release_tag(text: str) -> Release:
 
     Whether the language has a folder is the repository's word, so that is checked once it is read.
 
-    The shell it replaces cut at the first `v` and the last dash (publishing.md, tag grammar).
+    The shell it replaces cut at the first `v` and the last dash.
     """
     tag = text.removeprefix("refs/tags/")
     found = _TAG.fullmatch(tag)

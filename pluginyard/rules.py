@@ -1,5 +1,6 @@
-"""The checker's rules: one row each, with level, title and remedy. Source: image-spec.md, section 2.6.
+"""The checker's rules: one row each, with level, title and remedy.
 
+Sources: the loaders of Istio and Envoy Gateway, Envoy's proxy-wasm host, Higress's image specification.
 Levels: E a gateway cannot load it, W it departs from the Higress document, I for information.
 """
 

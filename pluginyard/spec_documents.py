@@ -1,6 +1,6 @@
 """The spec.yaml of a plugin: does it parse, is it complete, do its examples satisfy its own schema (S1 to S4)?
 
-Source: the Higress image specification and the values its own plugins use (image-spec.md, 2.5): both are accepted.
+Source: the Higress image specification and the values its own plugins use: both are accepted.
 """
 
 from __future__ import annotations

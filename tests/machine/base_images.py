@@ -39,7 +39,7 @@ def _base_archive(root: Path) -> Path:
     part = cache / f"base-{SUITE}.{os.getpid()}.tar"
     debootstrap = ensure_debian_package("debootstrap", "debootstrap")
     tree = root / f"base-{os.getpid()}"
-    command = [debootstrap, "--variant=minbase", SUITE, str(tree), "http://deb.debian.org/debian"]
+    command = [debootstrap, "--variant=minbase", SUITE, str(tree)]
     try:
         subprocess.run(command, check=True, capture_output=True, timeout=600)
         for leftover in (tree / "var/cache/apt/archives").glob("*.deb"):

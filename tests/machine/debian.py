@@ -61,3 +61,13 @@ def _no_service_starts() -> Iterator[None]:
         yield
     finally:
         POLICY.unlink(missing_ok=True)
+
+
+def debian_mirror() -> str:
+    """Return the mirror of Debian that this machine's apt uses; raise MissingPackageError where it uses none."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    for address in listed:
+        if address.rstrip("/").endswith("/debian"):
+            return address.rstrip("/")
+    raise MissingPackageError("no mirror of Debian is among this machine's package sources")

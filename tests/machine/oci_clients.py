@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.debian import MissingPackageError, ensure_debian_package
+from tests.machine.debian import MissingPackageError, debian_mirror, ensure_debian_package
 from tests.machine.host_toolchains import miss
 
 SUITE = "trixie"  # the first Debian that has oras (1.2.0, a static program that runs on older ones)
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-SOURCE = f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {SUITE} main\n"
 
 
 def unpack_newer_package(package: str, program: str, cache: Path) -> Path:
@@ -31,7 +30,7 @@ def unpack_newer_package(package: str, program: str, cache: Path) -> Path:
     state = cache / "apt"
     for folder in ("lists/partial", "cache/archives/partial", "state"):
         (state / folder).mkdir(parents=True, exist_ok=True)
-    (state / "sources.list").write_text(SOURCE)
+    (state / "sources.list").write_text(f"deb [signed-by={KEYRING}] {debian_mirror()} {SUITE} main\n")
     (state / "status").touch()
     for leftover in state.glob("*.deb"):
         leftover.unlink()

@@ -29,9 +29,9 @@ def plan(name: str = "go", settings: BuildSettings | None = None, **options: Any
 
 
 def test_the_plan_of_tinygo_is_the_command_of_2024() -> None:
-    step = plan("tinygo").compile.at("/work", "0.28.1")
+    step = plan("tinygo").compile.at("/build", "0.28.1")
     assert [list(command) for command in step.commands] == [shlex.split(COMMAND_OF_2024)]
-    assert plan("tinygo").output("/work") == f"/work/src/{FOLDER}/plugin.wasm"
+    assert plan("tinygo").output("/build") == f"/build/src/{FOLDER}/plugin.wasm"
 
 
 def test_extra_tags_join_the_tags_of_2024() -> None:
@@ -45,7 +45,7 @@ def test_tinygo_builds_in_the_builder_image_of_2024() -> None:
 
 
 def test_go_compiles_a_reactor_for_wasip1_with_nothing_of_the_machine_in_it() -> None:
-    step = plan("go").compile.at("/work", "1.24.4")
+    step = plan("go").compile.at("/build", "1.24.4")
     command = step.commands[-1]
     assert command[:2] == ("go", "build")
     assert {"-trimpath", "-buildvcs=false", "-buildmode=c-shared"} <= set(command)
@@ -209,7 +209,7 @@ FAILURES = [
     ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p: no such host', "proxy cannot be reached"),
     ("go", "./main.go:7:2: undefined: nothing", "undefined: nothing"),
     ("go", "compile: signal: killed", "2048 MiB of memory"),
-    ("rust", "error: the lock file /work/src/Cargo.lock needs to be updated but --locked was passed", "Cargo.lock"),
+    ("rust", "error: the lock file /build/src/Cargo.lock needs to be updated but --locked was passed", "Cargo.lock"),
     ("rust", "error: no library targets found in package `x`", "no library target"),
     ("rust", "pluginyard: the build left no wasm file: the library is no cdylib", "the library is no cdylib"),
     ("rust", "error: rustc 1.85.1 is not supported by the following packages:", "newer Rust"),

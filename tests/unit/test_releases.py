@@ -18,7 +18,7 @@ LANGUAGES = ("go", "rust", "tinygo")
 @pytest.mark.parametrize(
     ("tag", "name", "version"),
     [
-        # the tags that the shell's cut at the first `v` and the last dash got wrong (publishing.md)
+        # the tags that the shell's cut at the first `v` and the last dash got wrong
         ("wasm-go-request-validation-v1.0.0", "request-validation", "1.0.0"),
         ("wasm-go-mcp-server-v1.0.0", "mcp-server", "1.0.0"),
         ("wasm-go-jsonrpc-converter-v1.0.0", "jsonrpc-converter", "1.0.0"),

@@ -13,7 +13,7 @@ from pluginyard.recipes import MIB, Limits
 if TYPE_CHECKING:
     from tasks.doors.containers.engines import Engine
 
-WORK = "/work"
+WORK = "/build"
 CACHE = f"{WORK}/cache"
 FETCHED = f"{WORK}/fetched"
 RUN_LABEL = "io.pluginyard.run"
