@@ -28,7 +28,7 @@ def verify_published(request: VerifyRequest) -> dict[str, Any]:
     machine = begin()
     request = request.at(request.repository or machine.site.repository)
     named = list_published(request, machine.cache, site=machine.site, builders=machine.builders)
-    before = read_records(named.destinations)
+    before = read_records(request, named.destinations)
     scope = named.with_recorded(request.plugins, before.values())
     with open_workspace(machine.cache) as workspace:
         seen = observe_published(request, scope, before, workspace.folder, site=machine.site)

@@ -18,8 +18,8 @@ from pluginyard.verify_requests import VerifyRequest
 from tasks.policies import log, step
 
 
-@step("read-records", "of {places}", seconds=300, retries=3)
-def read_records(places: Iterable[Destination]) -> dict[Destination, Record]:
+@step("read-records", "for {request.title}", seconds=300, retries=3)
+def read_records(request: VerifyRequest, places: Iterable[Destination]) -> dict[Destination, Record]:
     """Return what the last run saw in each destination; an empty record where there was none."""
     found = {place: _read(place) for place in places}
     log("; ".join(f"{place}: {len(record.versions)} versions recorded" for place, record in found.items()))
