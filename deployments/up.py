@@ -14,14 +14,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.passwords import LOOPBACK, find_password
+from deployments.passwords import LOOPBACK
 from deployments.processes import Process
+from deployments.yard import PROJECT, Yard, find_state, read_yard
 from pluginyard.errors import ConfigurationError, PluginyardError
 
-PROJECT = Path(__file__).parents[1]
 START_SECONDS = 240
 _PREFECT = [sys.executable, "-m", "prefect"]
 _SERVER = {
@@ -36,78 +35,6 @@ _WORKER = {
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_CLIENT_MAX_RETRIES": "8",
 }
-
-
-@dataclass(frozen=True)
-class Yard:
-    """Hold where everything is, and with which settings it runs."""
-
-    state: Path
-    host: str
-    port: int
-    workers: int
-    limit: int
-    receiver_port: int
-    password: str
-    url: str
-    """Where people open the UI."""
-    environment: Mapping[str, str]
-
-    @property
-    def api(self) -> str:
-        """Return the API's address for processes of this machine."""
-        reached = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
-        return f"http://{f'[{reached}]' if ':' in reached else reached}:{self.port}/api"
-
-    @property
-    def server(self) -> Process:
-        """Return the server."""
-        return Process("server", self.state)
-
-    @property
-    def receives(self) -> bool:
-        """Tell whether a webhook secret is set."""
-        return any(
-            self.environment.get(name) for name in ("PLUGINYARD_GITHUB_SECRETS_FILE", "PLUGINYARD_GITHUB_SECRET")
-        )
-
-    def settings(self) -> dict[str, str]:
-        """Return the environment of every process; the password is nowhere else."""
-        own = {
-            "PREFECT_HOME": str(self.state / "prefect"),
-            "PREFECT_API_URL": self.api,
-            "PREFECT_UI_URL": self.url,
-            "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(self.state / "results"),
-            "DO_NOT_TRACK": "1",
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), self.environment.get("PYTHONPATH", "")))),
-        }
-        if self.password:
-            own |= {"PREFECT_SERVER_API_AUTH_STRING": self.password, "PREFECT_API_AUTH_STRING": self.password}
-        return {**self.environment, **own}
-
-
-def find_state(environment: Mapping[str, str]) -> Path:
-    """Return the folder of everything that is kept."""
-    return Path(environment.get("PLUGINYARD_STATE") or PROJECT / ".make" / "up").resolve()
-
-
-def read_yard(environment: Mapping[str, str]) -> Yard:
-    """Read the settings; raise ConfigurationError for one that does not fit."""
-    state = find_state(environment)
-    host = environment.get("PLUGINYARD_HOST") or "127.0.0.1"
-    port = _number(environment, "PLUGINYARD_PORT", 4200)
-    shown = os.uname().nodename if host in ("0.0.0.0", "::") else host  # noqa: S104
-    return Yard(
-        state,
-        host,
-        port,
-        _number(environment, "PLUGINYARD_WORKERS", 1),
-        _number(environment, "PLUGINYARD_WORKER_LIMIT", os.cpu_count() or 2),
-        _number(environment, "PLUGINYARD_RECEIVER_PORT", 4300),
-        find_password(host, state / "password", environment),
-        environment.get("PLUGINYARD_URL", "").rstrip("/") or f"http://{shown}:{port}",
-        environment,
-    )
 
 
 def up(yard: Yard) -> None:
@@ -135,9 +62,17 @@ def up(yard: Yard) -> None:
     _check_alive(yard)
 
 
-def down(state: Path) -> list[str]:
-    """End what runs, the server last; return the names."""
-    return [process.name for process in reversed(find_processes(state)) if process.stop()]
+def down(state: Path, environment: Mapping[str, str]) -> list[str]:
+    """End what runs, the server last; return the names. What runs were under way begins again after the next start."""
+    server, *others = find_processes(state) or [Process("server", state)]
+    ended = [process.name for process in reversed(others) if process.stop()]
+    workers = [name for name in ended if name.startswith("worker-")]
+    if workers and server.pid:
+        try:
+            _run(read_yard(environment), "deployments.interrupted", *workers)
+        except ConfigurationError as error:
+            print(f"runs under way are not scheduled again: {error}", file=sys.stderr)
+    return [*ended, server.name] if server.stop() else ended
 
 
 def find_processes(state: Path) -> list[Process]:
@@ -221,13 +156,6 @@ def _check_alive(yard: Yard) -> None:
             )
 
 
-def _number(environment: Mapping[str, str], name: str, default: int) -> int:
-    text = environment.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ConfigurationError(f"{text!r} is no number", subject=name, remedy="mend or unset the variable")
-    return int(text)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = argparse.ArgumentParser("python -m deployments.up", description="Run everything on this machine")
@@ -236,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if command == "down":
             state = find_state(os.environ)
-            print(f"ended: {', '.join(down(state)) or 'nothing ran'}; what it kept is in {state}")
+            print(f"ended: {', '.join(down(state, os.environ)) or 'nothing ran'}; what it kept is in {state}")
             return 0
         yard = read_yard(os.environ)
         if command == "up":

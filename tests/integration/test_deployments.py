@@ -156,13 +156,18 @@ def test_runs_whose_worker_died_begin_again(deployed: DeployedServer) -> None:
             shorter = {name: value for name, value in automation.items() if name not in ("id", "created", "updated")}
             shorter["trigger"]["within"] = 10
             deployed.call("PUT", f"automations/{automation['id']}", shorter)
-    silent, stuck = (deployed.start("publish-plugin/on-demand", {"repository": "/", "tag": TAG})["id"] for _ in "ab")
+    request = {"repository": "/", "tag": TAG}
+    stuck, mute, silent, done = (deployed.start("publish-plugin/on-demand", request)["id"] for _ in range(4))
     deployed.set_state(stuck, "PENDING")
-    deployed.set_state(silent, "RUNNING")
-    _emit(deployed, "prefect.flow-run.heartbeat", f"prefect.flow-run.{silent}", related=["prefect.tag.pluginyard"])
-    for run, through in ((stuck, ["Pending"]), (silent, ["Running", "Crashed"])):
+    for run in (silent, done):  # its first heartbeat may come before its state's own event
+        _emit(deployed, "prefect.flow-run.heartbeat", f"prefect.flow-run.{run}", related=["prefect.tag.pluginyard"])
+    for run in (mute, silent, done):
+        deployed.set_state(run, "RUNNING")
+    deployed.set_state(done, "COMPLETED")
+    for run, through in ((stuck, ["Pending"]), (mute, ["Running", "Crashed"]), (silent, ["Running", "Crashed"])):
         await_that(lambda run=run: deployed.run(run)["state_name"] == "AwaitingRetry", f"{through}, AwaitingRetry", 60)
         assert deployed.states(run)[1:] == [*through, "AwaitingRetry"]
+    assert deployed.run(done)["state_name"] == "Completed"
 
 
 def test_runs_of_others_are_left_alone(deployed: DeployedServer) -> None:

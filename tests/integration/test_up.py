@@ -100,6 +100,8 @@ def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> N
     yard.up()
     assert yard.pids() == started, "a second up starts nothing"
 
+    interrupted = _start(yard, "wasm-go-prompt-embed-v0.2.0")
+    _await(lambda: yard.call(f"/api/flow_runs/{interrupted}")["state_name"] == "Running")
     assert yard.command("down").returncode == 0
     for name, pid in started.items():
         assert not _lives(pid), name
@@ -107,6 +109,9 @@ def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> N
 
     yard.up()
     assert yard.call(f"/api/flow_runs/{run}")["state_name"] == "Completed"
+    _ended(yard, interrupted)
+    states = yard.call(f"/api/flow_run_states/?flow_run_id={interrupted}")
+    assert "AwaitingRetry" in {state["name"] for state in states}, "what was under way has begun again"
     again = yard.pids()
     os.killpg(again["worker-1"], signal.SIGKILL)
     yard.up()
@@ -150,23 +155,31 @@ def test_a_server_that_listens_beyond_loopback_has_a_password(yard: Yard) -> Non
 
 
 def _publish(yard: Yard) -> str:
-    repository = make_repository(yard.folder / "example")
-    deployment = yard.call("/api/deployments/name/publish-plugin/on-demand")["id"]
-    layout = f"oci:{yard.folder / 'layout'}"
-    asked = {"repository": str(repository), "tag": TAG, "registries": [layout]}
-    made = yard.call(f"/api/deployments/{deployment}/create_flow_run", {"parameters": {"request": asked}})
-    run: str = made["id"]
-
-    def ended() -> Any:
-        found = yard.call(f"/api/flow_runs/{run}")
-        return found if found["state_type"] in ("COMPLETED", "FAILED", "CRASHED") else None
-
-    state = _await(ended, 240)
-    assert state["state_name"] == "Completed", state["state"]
+    make_repository(yard.folder / "example")
+    run = _start(yard, TAG)
+    _ended(yard, run)
     index = json.loads((yard.folder / "layout" / "index.json").read_text())
     names = {item["annotations"]["org.opencontainers.image.ref.name"] for item in index["manifests"]}
     assert names == {"request-block-1.0.0", "request-block-latest"}
     return run
+
+
+def _start(yard: Yard, tag: str) -> str:
+    deployment = yard.call("/api/deployments/name/publish-plugin/on-demand")["id"]
+    layout = f"oci:{yard.folder / 'layout'}"
+    asked = {"repository": str(yard.folder / "example"), "tag": tag, "registries": [layout]}
+    made = yard.call(f"/api/deployments/{deployment}/create_flow_run", {"parameters": {"request": asked}})
+    run: str = made["id"]
+    return run
+
+
+def _ended(yard: Yard, run: str) -> None:
+    def ended() -> Any:
+        found = yard.call(f"/api/flow_runs/{run}")
+        return found if found["state_type"] in ("COMPLETED", "FAILED", "CANCELLED") else None
+
+    state = _await(ended, 240)
+    assert state["state_name"] == "Completed", state["state"]
 
 
 def _await(condition: Any, seconds: float = 60) -> Any:
