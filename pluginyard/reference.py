@@ -26,8 +26,8 @@ _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
 workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one
 registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
-before them a Prefect block, after them the container engine's own store. Where a run has several registries, the pair without
-a host is told to each of them: use the pairs with a host."""
+before them a Prefect block, after them the container engine's own store. Where a run has several registries,
+the pair without a host is told to each of them: use the pairs with a host."""
 _STATUSES = """\
 With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker tells GitHub how the release of a commit
 goes, with a link to the run (`PREFECT_UI_URL`); two tasks called `post-status` do it. `PLUGINYARD_GITHUB_URL` is the

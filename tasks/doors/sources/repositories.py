@@ -20,10 +20,15 @@ FETCH_SECONDS = 600
 _URL = re.compile(r"(?:https?|ssh|git|file)://|[^/\s]+@[^/\s:]+:")
 _UNREACHABLE = re.compile(
     r"could not resolve|unable to access|connection (?:refused|reset|timed out)|early eof|timed out|hung up|"
-    r"the remote end|returned error: (?:429|5\d\d)|unable to connect",
+    r"the remote end|returned error: (?:429|5\d\d)|unable to connect|did not complete in",
     re.IGNORECASE,
 )
-_QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+_QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+    "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+}
 _NOT_FOR_GIT = ("REGISTRY_PASSWORD", "PLUGINYARD_GITHUB_TOKEN")
 
 
@@ -84,8 +89,10 @@ def _update_mirror(url: str, mirrors: Path) -> str:
 def _clone(url: str, folder: Path) -> None:
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    repo = git.Repo.clone_from(url, partial, multi_options=["--mirror"], env=dict(os.environ) | _environment())
-    repo.close()
+    # Not Repo.clone_from: it knows no time limit. What it refuses (`ext::`), GIT_ALLOW_PROTOCOL refuses.
+    git.Git().clone(
+        "--mirror", "--", url, str(partial), env=dict(os.environ) | _environment(), kill_after_timeout=FETCH_SECONDS
+    )
     partial.rename(folder)
 
 
@@ -93,6 +100,8 @@ def _translated(error: Exception, url: str) -> PluginyardError:
     said = strip_credentials(str(getattr(error, "stderr", "") or error)).strip().strip("'")
     lines = [line for line in said.splitlines() if line.strip()]
     text = lines[-1].strip() if lines else "git failed"
+    if "did not complete in" in said:  # GitPython's words, with the whole command line
+        text = f"no answer within {FETCH_SECONDS} s"
     if _UNREACHABLE.search(said):
         return SourceUnavailableError(f"cannot reach it: {text}", subject=strip_credentials(url), remedy="try later")
     return SourceError(
