@@ -31,9 +31,13 @@ class EngineRecords:
         return [name for name, label in self._marked() if self._is_of(label, pid)]
 
     def running(self, pid: int) -> list[dict[str, Any]]:
-        """Return what the engine tells of each running container of the process `pid`."""
+        """Return what the engine tells of each running build container of the process `pid`.
+
+        The short one that asks a builder image for its version is none: it has no volume.
+        """
         found = self.engine.client.containers(filters={"label": RUN_LABEL})
-        return [item for item in found if self._is_of(item["Labels"][RUN_LABEL], pid)]
+        mine = (item for item in found if self._is_of(item["Labels"][RUN_LABEL], pid))
+        return [item for item in mine if item["Names"][0].endswith(("-fetch", "-compile"))]
 
     def _marked(self) -> list[tuple[str, str]]:
         asked = {"label": RUN_LABEL}
