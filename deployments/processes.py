@@ -119,5 +119,6 @@ def _started(pid: int) -> str:
         if Path("/proc/self/stat").exists():
             return ""
         asked = ["ps", "-o", "lstart=", "-p", str(pid)]
+        # S603: our own command, as a list, without a shell.
         return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
     return "" if fields[0] in "ZX" else fields[19]

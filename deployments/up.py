@@ -140,6 +140,7 @@ def _digest() -> str:
 
 def _run(yard: Yard, *arguments: str) -> None:
     command = [sys.executable, "-m", *arguments]
+    # S603: our own command, as a list, without a shell.
     done = subprocess.run(command, cwd=PROJECT, env=yard.settings(), capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise ConfigurationError(

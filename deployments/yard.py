@@ -32,6 +32,7 @@ class Yard:
     @property
     def api(self) -> str:
         """Return the API's address for processes of this machine."""
+        # S104: compared with, not bound to.
         reached = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         return f"http://{f'[{reached}]' if ':' in reached else reached}:{self.port}/api"
 
