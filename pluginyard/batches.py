@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pluginyard.builders import Builder, choose_builder
 from pluginyard.configuration import RepositorySettings
 from pluginyard.contexts import Read
+from pluginyard.destination_requests import PlainHttp, Registries, SourceRequest
 from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.fingerprints import content_of
 from pluginyard.planning import find_plugin
@@ -22,17 +23,9 @@ from pluginyard.releases import Release, nearest_names
 State = Literal["build", "published", "refused", "failed"]
 
 
-class RepositoryRequest(BaseModel):
+class RepositoryRequest(SourceRequest):
     """Name the plugins of one repository that are to be published: by default all that are not yet."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    repository: str = Field(
-        "",
-        title="Repository",
-        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's",
-        examples=["https://github.com/acme/plugins.git"],
-    )
     ref: str = Field("", title="Branch or commit", description="What to build; empty: the default branch")
     plugins: list[str] = Field(
         default_factory=lambda: ["*"], title="Plugins", description="Names, with * and ? as wildcards; default: all"
@@ -46,12 +39,8 @@ class RepositoryRequest(BaseModel):
         title="When the version is taken",
         description="A plugin that changed under a published VERSION: refuse it, or publish VERSION-snapshot.f…",
     )
-    registries: list[str] = Field(
-        default_factory=list,
-        title="Registries",
-        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones. All get the same digest",
-    )
-    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    registries: Registries = Field(default_factory=list)
+    plain_http: PlainHttp = False
     at_once: int = Field(2, ge=1, le=64, title="At once", description="Plugins that are built at the same time")
     run_in_envoy: bool = Field(False, title="Run in Envoy", description="Load each in a real Envoy and send its probe")
 
@@ -59,10 +48,6 @@ class RepositoryRequest(BaseModel):
     def title(self) -> str:
         """Return what the run is called."""
         return f"all of {self.repository or 'the repository of the site'}"
-
-    def at(self, repository: str) -> Self:
-        """Return the same request for `repository`."""
-        return self.model_copy(update={"repository": repository})
 
     def for_plugin(self, release: Release) -> PublishRequest:
         """Return the request that publishes one of the plugins alone."""

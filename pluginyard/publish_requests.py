@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pluginyard.destination_requests import PlainHttp, Registries, SourceRequest
 
 
-class PublishRequest(BaseModel):
+class PublishRequest(SourceRequest):
     """Name a plugin to publish: by its release tag, or by language, name and version."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    repository: str = Field(
-        "",
-        title="Repository",
-        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's",
-        examples=["https://github.com/acme/plugins.git"],
-    )
     tag: str = Field(
         "",
         title="Release tag",
@@ -32,13 +26,8 @@ class PublishRequest(BaseModel):
     ref: str = Field(
         "", title="Branch or commit", description="What to build when there is no tag; empty: the default branch"
     )
-    registries: list[str] = Field(
-        default_factory=list,
-        title="Registries",
-        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones. All get the same digest",
-        examples=[["registry.example.com/plugins"]],
-    )
-    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    registries: Registries = Field(default_factory=list)
+    plain_http: PlainHttp = False
     overwrite: bool = Field(
         False, title="Overwrite", description="Move the version's tag even if it is published with other content"
     )
@@ -60,7 +49,3 @@ class PublishRequest(BaseModel):
     def title(self) -> str:
         """Return what the run is called."""
         return self.tag or f"{self.plugin} {self.version or self.ref}".strip()
-
-    def at(self, repository: str) -> Self:
-        """Return the same request for `repository`."""
-        return self.model_copy(update={"repository": repository})

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Self
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pluginyard.configuration import Gateway
+from pluginyard.destination_requests import PlainHttp, Registries, Repository, SourceRequest
 
 
-class VerifyRequest(BaseModel):
+class VerifyRequest(SourceRequest):
     """Name the plugins whose published versions are looked at again, and how closely."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    repository: str = Field(
+    repository: Repository = Field(
         "",
-        title="Repository",
         description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's, else none",
-        examples=["https://github.com/acme/plugins.git"],
     )
     ref: str = Field("", title="Branch or commit", description="Whose plugins and VERSION files; empty: the default")
     plugins: list[str] = Field(
@@ -27,13 +22,10 @@ class VerifyRequest(BaseModel):
         description="Names, with * and ? as wildcards over the repository's plugins; default: all",
         min_length=1,
     )
-    registries: list[str] = Field(
-        default_factory=list,
-        title="Registries",
-        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones",
-        examples=[["registry.example.com/plugins"]],
+    registries: Registries = Field(
+        default_factory=list, description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones"
     )
-    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    plain_http: PlainHttp = False
     gateways: list[Gateway] = Field(
         default_factory=list, title="Gateways", description="Gateways that must load them; empty: the repository's"
     )
@@ -58,7 +50,3 @@ class VerifyRequest(BaseModel):
         """Return what the run is called."""
         names = "" if self.plugins == ["*"] else f"{', '.join(self.plugins)} of "
         return f"{names}{self.repository or 'the site'}"
-
-    def at(self, repository: str) -> Self:
-        """Return the same request for `repository`."""
-        return self.model_copy(update={"repository": repository})

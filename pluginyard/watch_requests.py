@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
+
+from pluginyard.destination_requests import DestinationRequest, PlainHttp, Registries
 
 # A parameter is seen by everybody who sees the run: an address in it holds no password.
 _WITH_PASSWORD = re.compile(r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@")
 
 
-class WatchRequest(BaseModel):
+class WatchRequest(DestinationRequest):
     """Name the repositories whose new release tags are to be published."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     repositories: list[str] = Field(
         default_factory=list,
@@ -31,13 +33,8 @@ class WatchRequest(BaseModel):
         title="Newer than (days)",
         description="Leave older tags alone, so that a repository with a history is not published anew; 0: no limit",
     )
-    registries: list[str] = Field(
-        default_factory=list,
-        title="Registries",
-        description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones",
-        examples=[["registry.example.com/plugins"]],
-    )
-    plain_http: bool = Field(False, title="Plain HTTP", description="Speak HTTP to the registries, for a local one")
+    registries: Registries = Field(default_factory=list)
+    plain_http: PlainHttp = False
     deployment: str = Field(
         "publish-plugin/on-tag",
         pattern=r"^[^/]+/[^/]+$",
