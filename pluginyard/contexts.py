@@ -126,12 +126,7 @@ def _package_files(tree: SourceTree, package: str, manifest: str) -> Iterator[So
     Go's module boundary and Cargo's package boundary alike; a plugin nested in its dependency
     (`path = "../../"`) is a package of its own.
     """
-    files = tree.below(package)
-    parents = (posixpath.dirname(file.path) for file in files if file.name == manifest)
-    nested = tuple(f"{folder}/" for folder in parents if folder != package)
-    for file in files:
-        if file.path.startswith(nested):
-            continue
+    for file in tree.package(package, manifest):
         if file.mode == SUBMODULE:
             raise SourceError(
                 "a submodule lies in what the compiler reads",

@@ -11,7 +11,7 @@ from pluginyard.builders import Builder, choose_builder
 from pluginyard.configuration import FILE_NAME, RepositorySettings, load_configuration
 from pluginyard.contexts import Read, collect_context
 from pluginyard.documents import SPEC, find_documents
-from pluginyard.errors import RequestError, SourceError
+from pluginyard.errors import PluginyardError, RequestError, SourceError
 from pluginyard.fingerprints import fingerprint_of
 from pluginyard.plugins import Plugin, PluginBuild, Source, SourceTree
 from pluginyard.publish_requests import PublishRequest
@@ -32,6 +32,25 @@ from pluginyard.verify_requests import VerifyRequest
 
 HostVersion = Callable[[Builder], str]
 """Return the version of this machine's own toolchain if that will build, empty for a container."""
+
+
+def ask_once(host_version: HostVersion) -> HostVersion:
+    """Return `host_version` with a memory: an engine that is asked for every plugin costs more than the planning."""
+    answers: dict[str, str | PluginyardError] = {}
+
+    def ask(builder: Builder) -> str | PluginyardError:
+        try:
+            return host_version(builder)
+        except PluginyardError as error:
+            return error
+
+    def remembered(builder: Builder) -> str:
+        answer = answers[builder.name] if builder.name in answers else answers.setdefault(builder.name, ask(builder))
+        if isinstance(answer, PluginyardError):
+            raise answer.with_traceback(None)
+        return answer
+
+    return remembered
 
 
 def resolve_request(request: PublishRequest) -> Release:
@@ -59,9 +78,13 @@ def plan_build(
     site: Site,
     builders: Mapping[str, Builder],
     host_version: HostVersion,
+    settings: RepositorySettings | None = None,
 ) -> PluginBuild:
-    """Plan the whole of a release at `source`; raise the error of the first thing that is not fit."""
-    settings = load_settings(tree, read)
+    """Plan the whole of a release at `source`; raise the error of the first thing that is not fit.
+
+    `settings` are those of the commit, where they are loaded already: of many plugins each would load them again.
+    """
+    settings = settings or load_settings(tree, read)
     plugin = find_plugin(tree, release, settings, builders, read)
     builder = choose_builder(builders, plugin.builder)
     how = build_settings(site, settings)

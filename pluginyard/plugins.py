@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class SourceTree:
     def __init__(self, files: Iterable[SourceFile]) -> None:
         self.files = tuple(sorted(files, key=lambda file: file.path))
         self._paths = [file.path for file in self.files]
+        self._packages: dict[tuple[str, str], tuple[SourceFile, ...]] = {}
 
     def file(self, path: str) -> SourceFile | None:
         """Return the file at `path`, or None."""
@@ -50,6 +51,27 @@ class SourceTree:
             return self.files
         # "0" is the character after "/": everything below the folder stands between the two.
         return self.files[bisect_left(self._paths, f"{folder}/") : bisect_left(self._paths, f"{folder}0")]
+
+    def package(self, folder: str, manifest: str) -> tuple[SourceFile, ...]:
+        """Return the files below `folder` without the packages nested in it: further folders that have `manifest`.
+
+        Remembered: where plugins depend on the package that they are nested in, as Higress's do, each asks for it.
+        """
+        key = folder, manifest
+        if key not in self._packages:
+            self._packages[key] = tuple(self._without_nested(folder, manifest))
+        return self._packages[key]
+
+    def _without_nested(self, folder: str, manifest: str) -> Iterator[SourceFile]:
+        files = self.below(folder)
+        nested = {posixpath.dirname(file.path) for file in files if file.name == manifest} - {folder}
+        skipped = ""
+        for file in files:  # in order, so that a package's files follow one another
+            if skipped and file.path.startswith(skipped):
+                continue
+            skipped = next((f"{parent}/" for parent in _parents(file.path) if parent in nested), "")
+            if not skipped:
+                yield file
 
     def folders_in(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders directly in `folder`."""
@@ -210,3 +232,8 @@ class PublishedPlugin:
 def total_size(files: Iterable[SourceFile]) -> int:
     """Return the sum of the files' sizes in bytes."""
     return sum(file.size for file in files)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path

@@ -20,7 +20,7 @@ from pluginyard.batches import (
 from pluginyard.builders import Builder
 from pluginyard.configuration import RepositorySettings
 from pluginyard.errors import PluginyardError
-from pluginyard.planning import HostVersion, choose_destinations, load_settings, plan_build, resolve_request
+from pluginyard.planning import HostVersion, ask_once, choose_destinations, load_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.published_versions import Scope, SourcePlugin, choose_names, find_source_plugins
@@ -83,6 +83,7 @@ def plan_repository(
     host_version: HostVersion,
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
+    version = ask_once(host_version)
     source = sources.open_source(request.repository, ref=request.ref, cache=cache)
     tree = sources.read_tree(source)
     with sources.BlobReader(source) as blobs:
@@ -90,9 +91,16 @@ def plan_repository(
         releases = select_plugins(request, tuple(list_plugins(tree, settings, builders)))
 
         def plan(release: Release) -> PluginBuild:
-            asked = request.for_plugin(release)
             return plan_build(
-                asked, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
+                request.for_plugin(release),
+                release,
+                source,
+                tree,
+                blobs.read,
+                site=site,
+                builders=builders,
+                host_version=version,
+                settings=settings,
             )
 
         planned = plan_plugins(releases, plan)

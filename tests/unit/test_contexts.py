@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 
@@ -127,3 +128,47 @@ def test_further_inputs_are_named_by_the_configuration() -> None:
 def test_a_cargo_file_that_does_not_parse_is_named() -> None:
     with pytest.raises(SourceError, match="not valid TOML"):
         local_dependencies("Cargo.toml", "[", subject="a/Cargo.toml")
+
+
+def test_what_lies_in_a_nested_package_is_left_out_however_deep_and_beside_names_that_begin_alike() -> None:
+    files = {
+        f"{GO}/a/go.mod": "module a\nreplace x => ../..\n",
+        f"{GO}/a/deep/er/main.go": "",
+        f"{GO}/a/tools/go.mod": "module tools",
+        f"{GO}/a/tools/inner/go.mod": "module inner",
+        f"{GO}/a/tools/inner/main.go": "",
+        f"{GO}/a/tools/main.go": "",
+        f"{GO}/a/tools-of-mine/main.go": "",
+        f"{GO}/a/tools.go": "",
+        f"{GO}/b/go.mod": "module b",
+        f"{GO}/b/main.go": "",
+        f"{GO}/shared.go": "",
+        "plugins/wasm-go/go.mod": "module x",
+        "plugins/wasm-go/wrapper.go": "",
+    }
+    assert set(files) - collect(files, f"{GO}/a") == {
+        f"{GO}/a/tools/go.mod",
+        f"{GO}/a/tools/inner/go.mod",
+        f"{GO}/a/tools/inner/main.go",
+        f"{GO}/a/tools/main.go",
+        f"{GO}/b/go.mod",
+        f"{GO}/b/main.go",
+    }
+
+
+def test_a_package_that_many_plugins_share_is_listed_once() -> None:
+    class CountingTree(SourceTree):
+        listed: ClassVar[list[str]] = []
+
+        def below(self, folder: str) -> tuple[SourceFile, ...]:
+            self.listed.append(folder)
+            return super().below(folder)
+
+    names = [f"{GO}/plugin-{number}" for number in range(20)]
+    files = {f"{name}/go.mod": "module p\nreplace x => ../..\n" for name in names} | {
+        "plugins/wasm-go/go.mod": "module x"
+    }
+    tree = CountingTree(SourceFile(path, REGULAR, path) for path in files)
+    for name in names:
+        collect_context(tree, name, "go.mod", lambda file: files[file.path].encode())
+    assert sorted(tree.listed) == sorted([*names, "plugins/wasm-go"])

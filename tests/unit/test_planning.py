@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builders import load_builder
-from pluginyard.errors import ConfigurationError, RequestError, SourceError
+from pluginyard.builders import Builder, load_builder
+from pluginyard.configuration import RepositorySettings
+from pluginyard.errors import ConfigurationError, EngineUnavailableError, RequestError, SourceError
 from pluginyard.manifests import choose_annotations, render_manifest
 from pluginyard.oci import CREATED, FINGERPRINT, Descriptor
-from pluginyard.planning import plan_build, resolve_request
+from pluginyard.planning import ask_once, plan_build, resolve_request
 from pluginyard.plugins import REGULAR, PluginBuild, Source, SourceFile, SourceTree
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.site import Site, load_site
@@ -41,7 +42,12 @@ SOURCE = Source("https://example.com/plugins.git", "/nowhere", "0123456789abcdef
 
 
 def plan(
-    files: dict[str, str] = FILES, *, site: Site | None = None, source: Source = SOURCE, **fields: object
+    files: dict[str, str] = FILES,
+    *,
+    site: Site | None = None,
+    source: Source = SOURCE,
+    settings: RepositorySettings | None = None,
+    **fields: object,
 ) -> PluginBuild:
     contents = {hashlib.sha1(text.encode()).hexdigest(): text.encode() for text in files.values()}
     tree = SourceTree(
@@ -60,6 +66,7 @@ def plan(
         site=site or load_site({}),
         builders=BUILDERS,
         host_version=lambda builder: "",
+        settings=settings,
     )
 
 
@@ -145,3 +152,26 @@ def test_the_manifest_is_decided_by_commit_and_content() -> None:
 def test_a_request_names_its_plugin_once(fields: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="give either|says version and commit|Extra inputs"):
         PublishRequest.model_validate(fields)
+
+
+def test_settings_that_are_loaded_already_are_not_loaded_again_for_each_plugin() -> None:
+    files = {**FILES, "pluginyard.yaml": "tidy: true"}
+    assert plan(files).build_settings.tidy
+    assert not plan(files, settings=RepositorySettings()).build_settings.tidy
+
+
+def test_an_engine_is_asked_once_for_each_builder_of_many_plugins() -> None:
+    asked = []
+
+    def host_version(builder: Builder) -> str:
+        asked.append(builder.name)
+        if builder.name == "rust":
+            raise EngineUnavailableError("it is gone", subject="engine", remedy="start it")
+        return "1.24.4"
+
+    remembered = ask_once(host_version)
+    for _ in range(3):
+        assert remembered(BUILDERS["go"]) == "1.24.4"
+        with pytest.raises(EngineUnavailableError, match="it is gone"):
+            remembered(BUILDERS["rust"])
+    assert asked == ["go", "rust"]
