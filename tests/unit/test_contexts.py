@@ -140,6 +140,7 @@ def test_what_lies_in_a_nested_package_is_left_out_however_deep_and_beside_names
         f"{GO}/a/tools/main.go": "",
         f"{GO}/a/tools-of-mine/main.go": "",
         f"{GO}/a/tools.go": "",
+        f"{GO}/a/toolset.go": "",
         f"{GO}/b/go.mod": "module b",
         f"{GO}/b/main.go": "",
         f"{GO}/shared.go": "",
