@@ -53,8 +53,9 @@ def test_deploy_all_makes_every_deployment_with_its_form(deployed: DeployedServe
         assert "pluginyard" in found["tags"]
         assert len(found["description"]) > 80
         assert found["enforce_parameter_schema"] is True
-        assert found["global_concurrency_limit"]["limit"] == document["concurrency_limit"]["limit"]
-        assert found["concurrency_options"]["collision_strategy"] == document["concurrency_limit"]["collision_strategy"]
+        limit = document.get("concurrency_limit") or {}
+        assert (found["global_concurrency_limit"] or {}).get("limit") == limit.get("limit")
+        assert (found["concurrency_options"] or {}).get("collision_strategy") == limit.get("collision_strategy")
         (model,) = found["parameter_openapi_schema"]["definitions"].values()
         assert all(field["title"] and len(field["description"]) > 10 for field in model["properties"].values())
 
@@ -67,6 +68,16 @@ def test_schedules_are_the_files(deployed: DeployedServer) -> None:
     (watch,) = deployed.deployment("watch-tags/every-minutes")["schedules"]
     assert not watch["active"]
     assert watch["schedule"]["interval"] == 300
+
+
+def test_what_is_scheduled_is_put_on_the_list(deployed: DeployedServer) -> None:
+    nightly = {deployed.deployment(f"{flow}/nightly")["id"] for flow in ("publish-plugins", "verify-published")}
+
+    def planned() -> bool:
+        runs = deployed.call("POST", "flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}})
+        return nightly == {run["deployment_id"] for run in runs if run["auto_scheduled"]}
+
+    await_that(planned, "the next nights are on the list of runs, and nothing else", 30)
 
 
 def test_the_form_refuses_what_is_no_request(deployed: DeployedServer) -> None:
