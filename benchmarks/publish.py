@@ -12,8 +12,9 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 from benchmarks.figures import Readings, render_table, sum_by_name
 from benchmarks.stage import BCRYPT_COST, RunTimes, Stage, open_stage
@@ -144,8 +145,13 @@ def measure_many(stage: Stage, kind: Kind, at_once: Sequence[int], readings: Rea
 def publish_all(stage: Stage, registry: RunningRegistry, at_once: int, *, each: bool) -> float:
     """Publish every plugin from one process, by a flow for `each` or one for all; return the seconds after imports."""
     requests = [stage.request(registry, name) for name in (stage.plugins.names if each else ("",))]
+    return run_one_process(stage, str(at_once), requests)["total"]
+
+
+def run_one_process(stage: Stage, at_once: str, requests: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Run `benchmarks.one_process` as the stage's user; return what it measured of itself."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.one_process", str(at_once), *map(json.dumps, requests)],
+        [sys.executable, "-m", "benchmarks.one_process", at_once, *map(json.dumps, requests)],
         env=dict(stage.command_line.environment),
         capture_output=True,
         text=True,
@@ -154,7 +160,8 @@ def publish_all(stage: Stage, registry: RunningRegistry, at_once: int, *, each: 
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-3000:])
-    return float(json.loads(done.stdout)["total"])
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
 
 
 def ratios(readings: Readings, kind: Kind) -> Iterator[tuple[str, str]]:

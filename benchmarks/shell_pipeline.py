@@ -53,7 +53,22 @@ class ShellPipeline:
     """Run the pipeline in containers of one engine, with the files of `work_tree`."""
 
     docker: tuple[str, ...]
+    base: tuple[str, ...]
+    """Arguments that name the image which its own builder starts from."""
     work_tree: Path
+
+    def make_image(self, *more: str, tag: str = IMAGE) -> None:
+        """Make the pipeline's builder image."""
+        arguments = ("build", "--quiet", *more, "--tag", tag, *self.base, str(_FOLDER))
+        self._run(*arguments, environment={"DOCKER_BUILDKIT": "0"})
+
+    def make_image_anew(self) -> float:
+        """Make the image from the base on as if nobody had one, and take it away again; return the seconds."""
+        tag, begun = f"{IMAGE}:anew-{os.getpid()}", time.monotonic()
+        self.make_image("--no-cache", tag=tag)
+        seconds = time.monotonic() - begun
+        self._run("rmi", tag)
+        return seconds
 
     def publish(self, registry: RunningRegistry, name: str, version: str) -> dict[str, float]:
         """Publish one plugin as the pipeline did; return the seconds of each step, `total` among them."""
@@ -102,8 +117,8 @@ def prepare_shell_pipeline(engine: EngineHandle, work_tree: Path) -> ShellPipeli
     """Return the pipeline after its builder image was made on the engine."""
     docker = (ensure_debian_package("docker", "docker.io"), "--host", engine.address)
     base = ("--build-arg", f"BASE_IMAGE={engine.base_image}") if engine.base_image else ()
-    pipeline = ShellPipeline(docker, work_tree)
-    pipeline._run("build", "--quiet", "--tag", IMAGE, *base, str(_FOLDER), environment={"DOCKER_BUILDKIT": "0"})
+    pipeline = ShellPipeline(docker, base, work_tree)
+    pipeline.make_image()
     return pipeline
 
 

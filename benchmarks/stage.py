@@ -9,12 +9,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sample_plugins import SamplePlugins, copy_work_tree, make_plugins
+from benchmarks.sample_plugins import ALONE, SamplePlugins, copy_work_tree, make_plugins
 from benchmarks.shell_pipeline import ShellPipeline, prepare_shell_pipeline
 from tasks.doors.builders import shipped_builders_folder
 from tests.machine.command_line import CommandLine, make_command_line
@@ -58,6 +58,8 @@ class Stage:
     command_line: CommandLine
     plugins: SamplePlugins
     shell: ShellPipeline
+    namespace: str = "pluginyard"
+    """Where in each registry we publish."""
 
     def change(self) -> str:
         """Change every plugin, for the shell pipeline too; return the new version."""
@@ -69,10 +71,14 @@ class Stage:
         """Return the request to publish a plugin as it now is; without a name, of the whole repository."""
         asked = {
             "repository": str(self.plugins.folder),
-            "registries": [f"{registry.host}/pluginyard"],
+            "registries": [f"{registry.host}/{self.namespace}"],
             "plain_http": True,
         }
         return {**asked, "plugin": name, "version": self.plugins.version} if name else asked
+
+    def with_settings(self, **settings: str) -> Stage:
+        """Return the stage of a user with more environment."""
+        return replace(self, command_line=self.command_line.with_settings(**settings))
 
     def forget_builds(self) -> None:
         """Remove what earlier runs on this machine left in the cache."""
@@ -100,10 +106,11 @@ def _seconds(begin: str, end: str) -> float:
 
 
 @contextlib.contextmanager
-def open_stage(count: int) -> Iterator[tuple[Stage, dict[str, float]]]:
-    """Start everything, for `count` plugins; yield it with the seconds that starting a Prefect server took.
+def open_stage(count: int, examples: tuple[str, ...] = ALONE) -> Iterator[tuple[Stage, dict[str, float]]]:
+    """Start everything, for `count` plugins like `examples`.
 
-    What was started is ended; an engine that ran before goes on, and images are kept for the next time.
+    Yield it with the seconds that starting a Prefect server took. What was started is ended; an engine that ran
+    before goes on, and images are kept for the next time.
     """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pluginyard-benchmark-")))
@@ -111,7 +118,7 @@ def open_stage(count: int) -> Iterator[tuple[Stage, dict[str, float]]]:
         kinds: tuple[Kind, ...] = ("open", "basic")
         registries = {kind: stack.enter_context(_registry(kind, folder / kind)) for kind in kinds}
         server, seconds = _start_server_twice(folder / "server", stack)
-        plugins = make_plugins(folder / "plugins", count)
+        plugins = make_plugins(folder / "plugins", count, examples)
         shell = prepare_shell_pipeline(engine, folder / "work-tree")
         stage = Stage(
             folder, engine, registries, server, _command_line(folder, server, engine, registries), plugins, shell
