@@ -32,12 +32,9 @@ def publish(arguments: Namespace) -> dict[str, Any]:
 
     with recorded_runs() as history:
         print(history, file=sys.stderr)
-        from prefect import tags
-
         from flows.publish_plugin import publish_plugin
 
-        with tags("command-line", f"plugin:{resolve_request(request).name}"):
-            return publish_plugin(request)
+        return publish_plugin(request)
 
 
 def plan(arguments: Namespace) -> dict[str, Any]:

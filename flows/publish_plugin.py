@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, tags
+from prefect import flow
 
 from flows.beginning import begin
 from flows.machine import Machine, host_version
@@ -17,7 +17,7 @@ from tasks.gateways import run_in_envoy
 from tasks.limits import at_most
 from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
-from tasks.reports import Progress, post_report
+from tasks.reports import Progress, post_report, tag_run
 from tasks.sources import checkout_source, detect_files, resolve_release
 
 STEPS = 9
@@ -36,7 +36,8 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     with open_workspace(machine.cache) as workspace:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache))
-        with told_at_commit(source, release), tags(release.language, f"plugin:{release.name}"):
+        tag_run(release.language, f"plugin:{release.name}")
+        with told_at_commit(source, release):
             build = done(
                 detect_files(
                     request,

@@ -31,15 +31,15 @@ def recorded_runs() -> Iterator[str]:
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
     configured = PREFECT_API_URL.value()
-    if configured:
-        yield f"run history: {_page(configured)}"
-    elif _answers(LOCAL):
-        with temporary_settings({PREFECT_API_URL: LOCAL}):
-            yield f"run history: {_page(LOCAL)}"
-    else:
-        PREFECT_HOME.value().mkdir(parents=True, exist_ok=True)  # Prefect's database does not make its folder
-        # Heartbeats are for workers that may die; without them a run's time is not rounded up to a second.
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    # Heartbeats are for workers that may die; without them a run's time is not rounded up to a second.
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        if configured:
+            yield f"run history: {_page(configured)}"
+        elif _answers(LOCAL):
+            with temporary_settings({PREFECT_API_URL: LOCAL}):
+                yield f"run history: {_page(LOCAL)}"
+        else:
+            PREFECT_HOME.value().mkdir(parents=True, exist_ok=True)  # Prefect's database does not make its folder
             yield f"run history: Prefect's ephemeral server, in {PREFECT_HOME.value()}; `prefect server start` shows it"
 
 

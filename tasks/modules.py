@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from prefect.utilities.annotations import opaque
 
 from pluginyard.errors import BuildError, EngineUnavailableError
 from pluginyard.judge import judge_artifact
@@ -32,8 +33,9 @@ def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) ->
     """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
     known = ModuleStore(workspace.cache).holds(build.fingerprint)
     by_inputs = CachePolicy.from_cache_key_fn(_module_key)
-    cached = build_module.with_options(cache_policy=by_inputs, persist_result=True, refresh_cache=not known)
-    return cached(build, workspace, engine_address)
+    cached: Any = build_module.with_options(cache_policy=by_inputs, persist_result=True, refresh_cache=not known)
+    module: BuiltModule = cached(opaque(build), opaque(workspace), engine_address)
+    return module
 
 
 @step("build-module", "{build.release.name} with {build.builder}", seconds=7200, retries=2)
@@ -63,7 +65,9 @@ def _build_in_container(
     image = containers.ensure_builder_image(
         engine, build.recipe.builder, build.build_settings, log, run_id=workspace.run_id
     )
-    return containers.build_in_container(engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log)
+    return containers.build_in_container(
+        engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log, later=workspace.later
+    )
 
 
 @step("pack-artifact", "{build.release.name}", seconds=600)

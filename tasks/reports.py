@@ -14,6 +14,8 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 
 from pluginyard.batches import RepositoryPlan, RepositoryRequest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
@@ -26,6 +28,19 @@ from tasks.policies import log, step
 Step = TypeVar("Step")
 # Each update is a request; nobody sees finer steps.
 TELL_SECONDS = 0.5
+
+
+def tag_run(*names: str) -> None:
+    """Add tags to the run that is under way, by which the UI finds the runs of a plugin or a language.
+
+    Not to its tasks: Prefect asks the server for a concurrency limit by each tag before each task.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    run = context.flow_run
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(run.id, tags=sorted({*run.tags, *names}))
 
 
 class Progress:

@@ -12,9 +12,10 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -25,6 +26,11 @@ class Workspace:
     run_id: str
     folder: Path
     cache: Path
+    _chores: ThreadPoolExecutor = field(repr=False, compare=False)
+
+    def later(self, chore: Callable[[], object]) -> None:
+        """Do `chore` while the run goes on, one after the other; the run's end waits for it."""
+        self._chores.submit(chore)
 
 
 def cache_folder(configured: str, environment: Mapping[str, str]) -> Path:
@@ -46,7 +52,8 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
         try:
             folder.mkdir()
             sweep_workspaces(cache)
-            yield Workspace(run_id, folder, cache)
+            with ThreadPoolExecutor(1, thread_name_prefix="later") as chores:
+                yield Workspace(run_id, folder, cache, chores)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)

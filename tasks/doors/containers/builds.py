@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 import uuid
@@ -26,11 +27,16 @@ from tasks.doors.containers.hardening import (
     volume_mount,
 )
 from tasks.doors.containers.images import BuilderImage
-from tasks.doors.containers.outputs import open_output, unpack_module
+from tasks.doors.containers.outputs import OUTPUT_VARIABLE, TELL_OUTPUT, ModuleFile
 from tasks.doors.containers.running import remove_quietly, run_step
 from tasks.doors.containers.streams import pack_work
 
 Log = Callable[[str], None]
+Later = Callable[[Callable[[], object]], object]
+
+
+def _at_once(chore: Callable[[], object]) -> object:
+    return chore()
 
 
 def build_in_container(
@@ -42,13 +48,15 @@ def build_in_container(
     *,
     run_id: str,
     log: Log,
+    later: Later = _at_once,
 ) -> BuiltModule:
     """Build `recipe` from the tar `context` and leave the module at `target`.
 
     Nothing of the build stays on the engine, whatever happens; what a killed process leaves is
-    marked with `run_id` for `sweep`. Raises BuildError with what the toolchain said, translated.
+    marked with `run_id` for `sweep`. After success the removal is handed to `later`, for it takes as long
+    as a small compilation. Raises BuildError with what the toolchain said, translated.
     """
-    with engine_errors(engine.address), Workplace(engine, image, recipe, run_id) as place:
+    with engine_errors(engine.address), Workplace(engine, image, recipe, run_id, later) as place:
         with pack_work(context, recipe.builder.scripts) as work:
             first: StepName = "fetch" if recipe.fetch else "compile"
             place.create(first)
@@ -57,15 +65,16 @@ def build_in_container(
             place.put_authorities()
             place.run("fetch", log)
             place.create("compile")
-        place.run("compile", log)
-        return place.take_module(target)
+        with ModuleFile(recipe, target) as module:
+            place.run("compile", log, module.feed)
+            return module.keep()
 
 
 class Workplace:
     """Own the volume and the containers of one build; leaving it removes them."""
 
-    def __init__(self, engine: Engine, image: BuilderImage, recipe: Recipe, run_id: str) -> None:
-        self._client, self._engine = engine.client, engine
+    def __init__(self, engine: Engine, image: BuilderImage, recipe: Recipe, run_id: str, later: Later) -> None:
+        self._client, self._engine, self._later = engine.client, engine, later
         self._image, self._recipe, self._run_id = image, recipe, run_id
         self._volume = f"pluginyard-{uuid.uuid4().hex}"
         self._containers: list[str] = []
@@ -76,13 +85,20 @@ class Workplace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is None:
+            self._later(self._remove_all)
+        else:
+            with contextlib.suppress(BaseException):  # the error that ended the build is the one to tell
+                self._remove_all()
+
+    def _remove_all(self) -> None:
         interrupt: BaseException | None = None
         for remove, name, options in self._leftovers():
             try:
                 remove_quietly(remove, name, options)
             except BaseException as again:  # a second Ctrl-C must not leave the volume behind
                 interrupt = again
-        if interrupt is not None and kind is None:
+        if interrupt is not None:
             raise interrupt
 
     def _leftovers(self) -> list[tuple[Callable[..., Any], str, dict[str, Any]]]:
@@ -96,7 +112,7 @@ class Workplace:
         config = container_config(
             self._engine,
             image=self._image.digest,
-            script=f'cd "{WORK}/src/$PLUGINYARD_FOLDER" && {self._step(step).script}',
+            script=self._script(step),
             environment=self._environment(step),
             limits=self._recipe.limits,
             network="default" if step == "fetch" else "none",
@@ -114,18 +130,18 @@ class Workplace:
         if self._recipe.ca_bundle:
             self.put("fetch", "/", _authorities(self._recipe.ca_bundle))
 
-    def run(self, step: StepName, log: Log) -> None:
-        """Run the container of `step` to its end; raise BuildError where it fails."""
-        ended = run_step(self._engine, self._name(step), self._recipe.limits.seconds, log)
+    def run(self, step: StepName, log: Log, take: Callable[[bytes], None] | None = None) -> None:
+        """Run the container of `step` to its end, its standard output to `take`; raise BuildError where it fails."""
+        ended = run_step(self._engine, self._name(step), self._recipe.limits.seconds, log, take)
         if ended.expired:
             raise time_limit_error(self._recipe, step)
         if ended.exit_code != 0:
             raise explain_failure(self._recipe, step, ended.exit_code, ended.last_lines, oom=ended.oom)
 
-    def take_module(self, target: Path) -> BuiltModule:
-        """Stream the module out of the volume to `target`."""
-        with open_output(self._client, self._name("compile"), self._recipe) as blocks:
-            return unpack_module(blocks, self._recipe, target)
+    def _script(self, step: StepName) -> str:
+        script = f'cd "{WORK}/src/$PLUGINYARD_FOLDER" && {self._step(step).script}'
+        # What the compiler prints goes to the log; standard output is the module's alone.
+        return f"({script}) >&2 || exit $?{TELL_OUTPUT}" if step == "compile" else script
 
     def _step(self, step: StepName) -> Step:
         found = self._recipe.fetch if step == "fetch" else self._recipe.compile
@@ -133,7 +149,8 @@ class Workplace:
         return found.at(WORK, self._recipe.version)
 
     def _environment(self, step: StepName) -> dict[str, str]:
-        environment = {**self._step(step).environment, "PLUGINYARD_FOLDER": self._recipe.folder}
+        own = {"PLUGINYARD_FOLDER": self._recipe.folder, OUTPUT_VARIABLE: self._recipe.output(WORK)}
+        environment = {**self._step(step).environment, **own}
         if step == "fetch" and self._recipe.ca_bundle:
             environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
         return environment

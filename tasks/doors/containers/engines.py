@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 FIND_SECONDS = 5
+KNOWN_SECONDS = 30
 CALL_SECONDS = 120
 USUAL_SOCKET = "/var/run/docker.sock"
 _REMEDY = "start it, mend DOCKER_HOST, or set PLUGINYARD_ENGINE=host"
@@ -28,6 +30,19 @@ class Engine:
     address: str
     version: str
     cpus: int
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Remember what an engine said of itself a moment ago: planning asks, and building again."""
+
+    api: str
+    version: str
+    cpus: int
+    until: float
+
+
+_known: dict[str, _Known] = {}
 
 
 def find_engine(address: str = "") -> Engine | None:
@@ -59,18 +74,24 @@ def _connect(address: str) -> Engine:
     import docker  # the SDK takes 0.2 s to import, and `pluginyard plan` never needs it
     from docker.utils import kwargs_from_env
 
+    known = _known.get(address)
+    if known is not None and time.monotonic() > known.until:
+        known = None
     with engine_errors(address):
         tls = kwargs_from_env().get("tls", False)
         client = docker.APIClient(
             base_url=address,
-            version="auto",
+            version=known.api if known else "auto",
             timeout=FIND_SECONDS,
             tls=tls if address.startswith(("tcp:", "https:")) else False,
             use_ssh_client=address.startswith("ssh:"),
         )
-        facts = client.info()
+        if known is None:
+            facts = client.info()
+            version, cpus = str(facts.get("ServerVersion", "")), int(facts.get("NCPU", 1))
+            known = _known[address] = _Known(client.api_version, version, cpus, time.monotonic() + KNOWN_SECONDS)
         client.timeout = CALL_SECONDS
-    return Engine(client, address, str(facts.get("ServerVersion", "")), int(facts.get("NCPU", 1)))
+    return Engine(client, address, known.version, known.cpus)
 
 
 @contextlib.contextmanager

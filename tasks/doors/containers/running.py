@@ -59,17 +59,29 @@ class _Watch:
             self._ended.set()
 
 
-def run_step(engine: Engine, container: str, seconds: float, log: Callable[[str], None]) -> Ended:
-    """Start `container`, hand its output to `log` in blocks, and return how it ended."""
+def run_step(
+    engine: Engine,
+    container: str,
+    seconds: float,
+    log: Callable[[str], None],
+    take: Callable[[bytes], None] | None = None,
+) -> Ended:
+    """Start `container`, hand its output to `log` in blocks, and return how it ended.
+
+    Where there is a `take`, it is handed the standard output instead; what it raises ends the step.
+    """
     client = engine.client
     # Attached before it starts, or the first lines would be lost.
-    stream = client.attach(container, stdout=True, stderr=True, stream=True)
+    stream = client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
     lines = BuildLog(log, time.monotonic)
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
         client.start(container)
-        for block in stream:
-            lines.feed(block)
+        for output, told in stream:
+            if output:
+                (take or lines.feed)(output)
+            if told:
+                lines.feed(told)
         lines.close()
         if watch.expired:
             return Ended(137, False, True, tuple(lines.last_lines))
