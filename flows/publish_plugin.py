@@ -12,12 +12,13 @@ from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.site import choose_repository
 from tasks.commit_statuses import told_at_commit
+from tasks.connections import Registries
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
 from tasks.limits import at_most
 from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
-from tasks.reports import Progress, post_report, tag_run
+from tasks.reports import RunPage, post_report
 from tasks.sources import checkout_source, detect_files, resolve_release
 
 STEPS = 9
@@ -32,11 +33,10 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     """
     machine = begin()
     request = request.at(choose_repository(request.repository, machine.site))
-    done = Progress(STEPS, f"publish {request.title}")
-    with open_workspace(machine.cache) as workspace:
+    with open_workspace(machine.cache) as workspace, RunPage(STEPS, f"publish {request.title}") as done:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache))
-        tag_run(release.language, f"plugin:{release.name}")
+        done.tag(release.language, f"plugin:{release.name}")
         with told_at_commit(source, release):
             build = done(
                 detect_files(
@@ -48,8 +48,9 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
                     host_version=host_version(machine.site),
                 )
             )
-            known = find_published(build, machine.site, plain_http=request.plain_http, overwrite=request.overwrite)
-            return publish_build(request, build, known, machine, workspace, done).to_json()
+            registries = Registries(machine.site, plain_http=request.plain_http)
+            known = find_published(build, registries, overwrite=request.overwrite)
+            return publish_build(request, build, known, machine, registries, workspace, done).to_json()
 
 
 def publish_build(
@@ -57,21 +58,22 @@ def publish_build(
     build: PluginBuild,
     known: PackedArtifact | None,
     machine: Machine,
+    registries: Registries,
     workspace: Workspace,
-    done: Progress,
+    done: RunPage,
 ) -> PublishedPlugin:
     """Build what is planned unless it is `known` to be published, push it, verify it, report it."""
-    site, http = machine.site, request.plain_http
+    site = machine.site
     if known is None:
         with at_most(site, f"builder-{build.recipe.builder.name}"):
             module = done(build_once(build, workspace, site.engine_address))
         artifact = done(pack_artifact(build, module, workspace))
     else:
         artifact = done(known, steps=2)
-    done(log_in(build, artifact, site, plain_http=http))
+    done(log_in(build, artifact, registries))
     pulled = workspace.folder / "pulled"
     with at_most(site, *(f"registry-{place.host}" for place in build.destinations)):
-        publications = done(push_artifact(build, artifact, site, plain_http=http, overwrite=request.overwrite))
-        verdict = done(verify_artifact(build, artifact, site, pulled, plain_http=http))
+        publications = done(push_artifact(build, artifact, registries, overwrite=request.overwrite))
+        verdict = done(verify_artifact(build, artifact, registries, pulled))
     probe = run_in_envoy(build, verdict, module_of(artifact, pulled), site.envoy) if request.run_in_envoy else None
     return done(post_report(build, artifact, publications, verdict, probe))

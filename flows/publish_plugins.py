@@ -13,10 +13,11 @@ from flows.publish_plugin import STEPS, publish_build
 from pluginyard.batches import PlannedPlugin, RepositoryPlan, RepositoryRequest
 from pluginyard.errors import PluginyardError
 from pluginyard.site import choose_repository
+from tasks.connections import Registries
 from tasks.doors.workspaces import open_workspace
 from tasks.policies import log
 from tasks.registries import look_up
-from tasks.reports import Progress, post_table
+from tasks.reports import RunPage, post_table
 from tasks.sources import plan_repository
 
 
@@ -37,40 +38,43 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
         builders=machine.builders,
         host_version=host_version(machine.site),
     )
-    plan = await asyncio.to_thread(
-        look_up, planned, machine.site, plain_http=request.plain_http, when_taken=request.when_taken
-    )
+    registries = Registries(machine.site, plain_http=request.plain_http)
+    plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)
     log(f"plan: {plan}")
-    finished = await _publish(request, plan, machine)
+    finished = await _publish(request, plan, machine, registries)
     await asyncio.to_thread(post_table, request, finished)
     finished.raise_for_failures(request.repository)
     return {"summary": finished.summary, "plugins": finished.rows()}
 
 
-async def _publish(request: RepositoryRequest, plan: RepositoryPlan, machine: Machine) -> RepositoryPlan:
+async def _publish(
+    request: RepositoryRequest, plan: RepositoryPlan, machine: Machine, registries: Registries
+) -> RepositoryPlan:
     """Publish what is to be built, a few at once; a failure holds back no other plugin."""
     waiting = plan.of("build")
     if not waiting:
         return plan
     turn = asyncio.Semaphore(request.at_once)
     title = f"publish {len(waiting)} of {len(plan.plugins)} plugins"
-    done = await asyncio.to_thread(Progress, STEPS * len(waiting), title)
 
     async def publish(plugin: PlannedPlugin) -> PlannedPlugin:
         if plugin.state != "build":
             return plugin
         async with turn:
-            return await asyncio.to_thread(_publish_one, request, plugin, machine, done)
+            return await asyncio.to_thread(_publish_one, request, plugin, machine, registries, done)
 
-    return RepositoryPlan(tuple(await asyncio.gather(*map(publish, plan.plugins))))
+    with RunPage(STEPS * len(waiting), title) as done:
+        return RepositoryPlan(tuple(await asyncio.gather(*map(publish, plan.plugins))))
 
 
-def _publish_one(request: RepositoryRequest, plugin: PlannedPlugin, machine: Machine, done: Progress) -> PlannedPlugin:
+def _publish_one(
+    request: RepositoryRequest, plugin: PlannedPlugin, machine: Machine, registries: Registries, done: RunPage
+) -> PlannedPlugin:
     assert plugin.build is not None  # noqa: S101  # the state says so
     asked = request.for_plugin(plugin.release)
     try:
         with open_workspace(machine.cache) as workspace:
-            published = publish_build(asked, plugin.build, plugin.artifact, machine, workspace, done)
+            published = publish_build(asked, plugin.build, plugin.artifact, machine, registries, workspace, done)
     except PluginyardError as error:
         return plugin.because("failed", error.message, error=error)
     return plugin.because("published", "published now", digest=published.digest)

@@ -12,6 +12,7 @@ from prefect import flow
 from flows.beginning import begin
 from pluginyard.drift import judge_drift
 from pluginyard.verify_requests import VerifyRequest
+from tasks.connections import Registries
 from tasks.doors.workspaces import open_workspace
 from tasks.records import post_drift, read_records
 from tasks.sources import list_published
@@ -30,8 +31,9 @@ def verify_published(request: VerifyRequest) -> dict[str, Any]:
     named = list_published(request, machine.cache, site=machine.site, builders=machine.builders)
     before = read_records(request, named.destinations)
     scope = named.with_recorded(request.plugins, before.values())
+    registries = Registries(machine.site, plain_http=request.plain_http)
     with open_workspace(machine.cache) as workspace:
-        seen = observe_published(request, scope, before, workspace.folder, site=machine.site)
+        seen = observe_published(request, scope, before, workspace.folder, registries)
     drift = judge_drift(scope, seen, before, request.accept)
     post_drift(request, drift, before)
     drift.raise_for_drift(request.title)

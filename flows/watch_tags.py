@@ -17,6 +17,7 @@ from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.site import choose_repository
 from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag
 from pluginyard.watch_requests import WatchRequest
+from tasks.connections import Registries
 from tasks.published import look_up_tags
 from tasks.reports import post_watch
 from tasks.runs import find_deployment, look_up_runs, start_release
@@ -32,9 +33,8 @@ def watch_tags(request: WatchRequest) -> dict[str, Any]:
     """
     machine = begin()
     request = request.at(request.repositories or [choose_repository("", machine.site)])
-    found = look_up_tags(
-        read_tags(request, machine.cache, site=machine.site), machine.site, plain_http=request.plain_http
-    )
+    registries = Registries(machine.site, plain_http=request.plain_http)
+    found = look_up_tags(read_tags(request, machine.cache, site=machine.site), registries)
     watch = _start(request, found)
     post_watch(request, watch)
     watch.raise_for_failures(request.title)

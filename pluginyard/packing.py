@@ -16,7 +16,8 @@ from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor
 
 ARCHIVE_NAME = "plugin.tar.gz"
 MODULE_NAME = "plugin.wasm"
-_LEVEL = 6
+# Half the time of 6 for 2 % more bytes (a Go module of 3 MB); another level is another digest.
+_LEVEL = 5
 _BLOCK = 1 << 20
 
 

@@ -8,10 +8,9 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.references import Destination
 from pluginyard.site import Site
 from tasks.doors import registries
-from tasks.doors.registries import Access, Credentials, Repository
+from tasks.doors.registries import Credentials
 
 
 class RegistryCredentials(Block):
@@ -45,10 +44,3 @@ def _load_block(name: str) -> RegistryCredentials:
         ) from error
     assert isinstance(loaded, RegistryCredentials)  # noqa: S101  # load() is asynchronous only within a loop
     return loaded
-
-
-def open_repository(place: Destination, name: str, site: Site, plain_http: bool) -> Repository:
-    """Open the repository of plugin `name` in `place` with the site's settings and credentials."""
-    access = Access(plain_http=plain_http or site.plain_http, ca_bundle=site.ca_bundle)
-    credentials = None if place.is_layout else find_credentials(place.host, site)
-    return registries.open_repository(place, name, access, credentials)

@@ -9,9 +9,8 @@ from dataclasses import replace
 from pluginyard import oci
 from pluginyard.errors import PluginyardError
 from pluginyard.references import Destination
-from pluginyard.site import Site
 from pluginyard.tag_watch import TagWatch, WatchedTag, judge_published
-from tasks.credentials import open_repository
+from tasks.connections import Registries
 from tasks.doors.registries.received import annotations_of
 from tasks.policies import log, step
 
@@ -22,14 +21,14 @@ Revisions = dict[str, str | None]
 
 
 @step("look-up-tags", "{watch.summary}", seconds=3600)
-def look_up_tags(watch: TagWatch, site: Site, *, plain_http: bool) -> TagWatch:
+def look_up_tags(watch: TagWatch, registries: Registries) -> TagWatch:
     """Ask the registries for the version of each tag, several repositories at once; errors stay with their tags."""
     asked = _versions_by_repository(watch.of("missing"))
 
     def ask(item: tuple[Repository, Iterable[str]]) -> Revisions | PluginyardError:
         (place, name), versions = item
         try:
-            return _find_revisions(place, name, versions, site, plain_http=plain_http)
+            return _find_revisions(place, name, versions, registries)
         except PluginyardError as error:
             return error
 
@@ -49,10 +48,8 @@ def _versions_by_repository(tags: Iterable[WatchedTag]) -> dict[Repository, list
     return asked
 
 
-def _find_revisions(
-    place: Destination, name: str, versions: Iterable[str], site: Site, *, plain_http: bool
-) -> Revisions:
-    repository = open_repository(place, name, site, plain_http)
+def _find_revisions(place: Destination, name: str, versions: Iterable[str], registries: Registries) -> Revisions:
+    repository = registries.open(place, name)
     stored = {version: repository.find_manifest(version) for version in versions}
     return {
         version: annotations_of(manifest).get(oci.REVISION, "") if manifest else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -15,11 +15,9 @@ from pluginyard.errors import VerificationError, VersionTakenError
 from pluginyard.oci import StoredManifest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
 from pluginyard.references import Destination
-from pluginyard.site import Site
 from pluginyard.verdicts import Verdict
-from tasks.credentials import open_repository
-from tasks.doors import registries
-from tasks.doors.registries import Repository
+from tasks.connections import Registries
+from tasks.doors.registries import Repository, publishing
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.judging import extract_module, pull_artifact
 from tasks.doors.registries.received import annotations_of, layers_of
@@ -29,7 +27,7 @@ RETRIES = 3
 _LOOK_UPS = 8
 
 
-def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrite: bool) -> PackedArtifact | None:
+def find_published(build: PluginBuild, registries: Registries, *, overwrite: bool) -> PackedArtifact | None:
     """Return the artifact if a destination holds this very build already; None where it must be built.
 
     The fingerprint is an annotation of what is published, so the registry answers for every machine.
@@ -38,7 +36,7 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
     found: dict[Destination, StoredManifest] = {}
     for reference in build.references:
         place = reference.destination
-        stored = open_repository(place, build.release.name, site, plain_http).find_manifest(build.release.version)
+        stored = registries.open(place, build.release.name).find_manifest(build.release.version)
         if stored is None:
             continue
         if annotations_of(stored).get(oci.FINGERPRINT) == build.fingerprint:
@@ -61,52 +59,49 @@ def find_published(build: PluginBuild, site: Site, *, plain_http: bool, overwrit
 
 @step("look-up", "{plan.summary}", seconds=3600, retries=RETRIES)
 def look_up(
-    plan: RepositoryPlan, site: Site, *, plain_http: bool, when_taken: Literal["refuse", "snapshot"]
+    plan: RepositoryPlan, registries: Registries, *, when_taken: Literal["refuse", "snapshot"]
 ) -> RepositoryPlan:
     """Ask the registries which of the planned plugins are published already, several at once."""
-    ask = partial(_look_up_one, site=site, plain_http=plain_http, when_taken=when_taken)
+    ask = partial(_look_up_one, registries=registries, when_taken=when_taken)
     with ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up") as pool:
         found = RepositoryPlan(tuple(pool.map(ask, plan.plugins)))
     log(found.summary)
     return found
 
 
-def _look_up_one(plugin: PlannedPlugin, *, site: Site, plain_http: bool, when_taken: str) -> PlannedPlugin:
+def _look_up_one(plugin: PlannedPlugin, *, registries: Registries, when_taken: str) -> PlannedPlugin:
     if plugin.build is None:
         return plugin
     try:
-        return _state_of(plugin, plugin.build, site, plain_http)
+        return _state_of(plugin, plugin.build, registries)
     except VersionTakenError as error:
         if when_taken == "refuse":
             return plugin.because("refused", error.message, error=error)
     snapshot = as_snapshot(plugin.build)
-    return _state_of(
-        plugin.because("build", "changed under a published version", build=snapshot), snapshot, site, plain_http
-    )
+    return _state_of(plugin.because("build", "changed under a published version", build=snapshot), snapshot, registries)
 
 
-def _state_of(plugin: PlannedPlugin, build: PluginBuild, site: Site, plain_http: bool) -> PlannedPlugin:
+def _state_of(plugin: PlannedPlugin, build: PluginBuild, registries: Registries) -> PlannedPlugin:
     here = replace(plugin, release=build.release)
-    known = find_published(build, site, plain_http=plain_http, overwrite=False)
+    known = find_published(build, registries, overwrite=False)
     if known is None:
         return here
     if len(build.destinations) > 1 and not all(
-        _holds(open_repository(place, build.release.name, site, plain_http), build, known)
-        for place in build.destinations
+        _holds(registries.open(place, build.release.name), build, known) for place in build.destinations
     ):
         return here.because("build", "not in every registry yet", artifact=known)
     return here.because("published", "same fingerprint", digest=known.manifest.digest)
 
 
 @step("log-in", "{build.release.name}", seconds=600, retries=RETRIES)
-def log_in(build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool) -> dict[str, str]:
+def log_in(build: PluginBuild, artifact: PackedArtifact, registries: Registries) -> dict[str, str]:
     """Prove for every destination that we may push, before anything is; return where credentials came from.
 
     The proof writes, so there is none where the very artifact is: a second publish changes nothing.
     """
     origins: dict[str, str] = {}
     for place in build.destinations:
-        repository = open_repository(place, build.release.name, site, plain_http)
+        repository = registries.open(place, build.release.name)
         settled = artifact.holder is not None and _holds(repository, build, artifact)
         origins[str(place)] = "already there, nothing to prove" if settled else repository.log_in()
         log(f"log-in at {place}: {origins[str(place)]}")
@@ -115,10 +110,10 @@ def log_in(build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_ht
 
 @step("push-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
 def push_artifact(
-    build: PluginBuild, artifact: PackedArtifact, site: Site, *, plain_http: bool, overwrite: bool
+    build: PluginBuild, artifact: PackedArtifact, registries: Registries, *, overwrite: bool
 ) -> tuple[Publication, ...]:
     """Publish the artifact in every destination, then let `latest` follow; safe to repeat after any failure."""
-    repositories = {place: open_repository(place, build.release.name, site, plain_http) for place in build.destinations}
+    repositories = {place: registries.open(place, build.release.name) for place in build.destinations}
     if not overwrite and len(repositories) > 1:  # of a single one the door asks the same before it writes
         _refuse_taken(build, artifact, repositories)
     holder = repositories[artifact.holder] if artifact.holder else None
@@ -135,21 +130,21 @@ def push_artifact(
 
 
 @step("verify-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
-def verify_artifact(
-    build: PluginBuild, artifact: PackedArtifact, site: Site, folder: Path, *, plain_http: bool
-) -> Verdict:
+def verify_artifact(build: PluginBuild, artifact: PackedArtifact, registries: Registries, folder: Path) -> Verdict:
     """Pull by digest from every destination, compare every byte, and judge what was pulled."""
     verdicts = []
     for number, place in enumerate(build.destinations):
-        repository = open_repository(place, build.release.name, site, plain_http)
-        pulled = pull_artifact(
-            repository,
-            artifact.manifest.digest,
-            folder / str(number),
-            version=build.release.version,
-            declared_version=build.plugin.declared_version,
-        )
-        _compare(build, artifact, repository, place, pulled.manifest)
+        repository = registries.open(place, build.release.name)
+        with ThreadPoolExecutor(1, thread_name_prefix="tag") as beside:
+            tagged = beside.submit(repository.find_manifest, build.release.version)
+            pulled = pull_artifact(
+                repository,
+                artifact.manifest.digest,
+                folder / str(number),
+                version=build.release.version,
+                declared_version=build.plugin.declared_version,
+            )
+        _compare(artifact, place, {"digest": pulled.manifest, "version tag": tagged.result()})
         pulled.verdict.require(build.settings.gateways, subject=str(place))
         verdicts.append(pulled.verdict)
         log(f"pulled from {place}: {artifact.manifest.digest}; {pulled.verdict.summary}")
@@ -185,12 +180,12 @@ def _publish(
 ) -> str:
     if holder is None:
         blobs = {digest: _opener(Path(path)) for digest, path in artifact.files.items()}
-        return registries.push_artifact(
-            repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite
+        return publishing.push_artifact(
+            repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite, is_free=not overwrite
         )
     if _holds(repository, build, artifact):
         return "already-there"
-    registries.copy_artifact(
+    publishing.copy_artifact(
         holder, repository, artifact.manifest.digest, tag=build.release.version, overwrite=overwrite
     )
     return "published"
@@ -203,15 +198,12 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
 def _follow(build: PluginBuild, artifact: PackedArtifact, repository: Repository) -> str:
     if build.settings.latest == "never":
         return "kept: the repository's settings say never"
-    choice = registries.move_latest(repository, artifact.manifest, build.release.version)
+    choice = publishing.move_latest(repository, artifact.manifest, build.release.version)
     return f"{'moved' if choice.move else 'kept'}: {choice.reason}"
 
 
-def _compare(
-    build: PluginBuild, artifact: PackedArtifact, repository: Repository, place: Destination, pulled: StoredManifest
-) -> None:
-    tagged = repository.find_manifest(build.release.version)
-    for what, manifest in (("digest", pulled), ("version tag", tagged)):
+def _compare(artifact: PackedArtifact, place: Destination, served: Mapping[str, StoredManifest | None]) -> None:
+    for what, manifest in served.items():
         if manifest is None or manifest.content != artifact.manifest.content:
             raise VerificationError(
                 f"by its {what} the registry serves {manifest.digest if manifest else 'nothing'}, "

@@ -1,10 +1,12 @@
-"""What Prefect keeps of a run: the progress bar, and post-report."""
+"""What Prefect keeps of a run: the page while it goes on, and post-report."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,43 +28,73 @@ from pluginyard.watch_requests import WatchRequest
 from tasks.policies import log, step
 
 Step = TypeVar("Step")
+Told = TypeVar("Told")
 # Each update is a request; nobody sees finer steps.
 TELL_SECONDS = 0.5
 
 
-def tag_run(*names: str) -> None:
-    """Add tags to the run that is under way, by which the UI finds the runs of a plugin or a language.
+class RunPage:
+    """Keep the page of the run up to date while its steps go on: how far it is, and its tags. Threads may share it.
 
-    Not to its tasks: Prefect asks the server for a concurrency limit by each tag before each task.
+    Leaving it waits for what is still to be told. A server that cannot be told fails no run.
     """
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return
-    run = context.flow_run
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(run.id, tags=sorted({*run.tags, *names}))
-
-
-class Progress:
-    """Show on the run page how far the run is; wrap each step's result in a call. Threads may share it."""
 
     def __init__(self, steps: int, description: str) -> None:
         self._steps, self._done = steps, 0
         self._lock = threading.Lock()
         self._told = time.monotonic()
-        # `_sync`: in a thread of an asynchronous flow Prefect would hand out a coroutine that nobody awaits.
-        created = create_progress_artifact(0.0, description=description, _sync=True)  # type: ignore[call-arg]
-        self._artifact: UUID | None = created if isinstance(created, UUID) else None
+        self._artifact: UUID | None = None
+        self._teller = ThreadPoolExecutor(1, thread_name_prefix="run page")
+        self._context = copy_context()  # which run it is
+        self._tell(self._create, description)
+
+    def __enter__(self) -> RunPage:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._teller.shutdown(wait=True, cancel_futures=kind is not None)
 
     def __call__(self, result: Step, steps: int = 1) -> Step:
         """Count `steps` as done and hand `result` on."""
         with self._lock:
             self._done = min(self._steps, self._done + steps)
-            if self._artifact and (self._done == self._steps or time.monotonic() - self._told >= TELL_SECONDS):
-                reached = round(100 * self._done / self._steps, 1)
-                update_progress_artifact(self._artifact, reached, _sync=True)  # type: ignore[call-arg]
-                self._told = time.monotonic()
+            now = time.monotonic()
+            if self._done == self._steps or now - self._told >= TELL_SECONDS:
+                self._told = now
+                self._tell(self._update, round(100 * self._done / self._steps, 1))
         return result
+
+    def tag(self, *names: str) -> None:
+        """Add tags to the run, by which the UI finds those of a plugin or a language.
+
+        Not to its tasks: Prefect asks the server for a concurrency limit by each tag before each task.
+        """
+        self._tell(_tag_run, names)
+
+    def _tell(self, call: Callable[[Told], None], told: Told) -> None:
+        self._teller.submit(self._context.run, self._try, call, told)
+
+    def _try(self, call: Callable[[Told], None], told: Told) -> None:
+        try:
+            call(told)
+        except Exception as error:
+            log(f"the run's page is not up to date: {error}")
+
+    # `_sync`: in a thread of an asynchronous flow Prefect would hand out a coroutine that nobody awaits.
+    def _create(self, description: str) -> None:
+        created = create_progress_artifact(0.0, description=description, _sync=True)  # type: ignore[call-arg]
+        self._artifact = created if isinstance(created, UUID) else None
+
+    def _update(self, reached: float) -> None:
+        if self._artifact:
+            update_progress_artifact(self._artifact, reached, _sync=True)  # type: ignore[call-arg]
+
+
+def _tag_run(names: tuple[str, ...]) -> None:
+    context = FlowRunContext.get()
+    if context and context.flow_run:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(context.flow_run.id, tags=sorted({*context.flow_run.tags, *names}))
 
 
 @step("post-report", "{build.release.name} {build.release.version}", seconds=300, retries=3)

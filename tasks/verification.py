@@ -18,11 +18,10 @@ from pluginyard.published_records import Record, RecordedVersion
 from pluginyard.published_versions import Scope, SeenPlugin, SeenVersion, newest_versions
 from pluginyard.references import Destination
 from pluginyard.rules import ERROR
-from pluginyard.site import Site
 from pluginyard.tag_watch import DAY
 from pluginyard.verdicts import Verdict
 from pluginyard.verify_requests import VerifyRequest
-from tasks.credentials import open_repository
+from tasks.connections import Registries
 from tasks.doors.registries import Repository
 from tasks.doors.registries.judging import pull_artifact
 from tasks.doors.registries.received import annotations_of, blobs_of
@@ -43,7 +42,7 @@ class _Look:
 
 @step("observe-published", "of {request.title}", seconds=6 * 3600)
 def observe_published(
-    request: VerifyRequest, scope: Scope, records: Mapping[Destination, Record], folder: Path, *, site: Site
+    request: VerifyRequest, scope: Scope, records: Mapping[Destination, Record], folder: Path, registries: Registries
 ) -> tuple[SeenPlugin, ...]:
     """Look at every plugin in every destination, several at once; what cannot be reached holds back no other."""
     since = time.time() - request.pull_again_days * DAY
@@ -53,7 +52,7 @@ def observe_published(
         rows = records[place].of(name).values()
         verdicts = {row.digest: row for row in rows if row.judged > since and request.pull_again_days}
         try:
-            repository = open_repository(place, name, site, request.plain_http)
+            repository = registries.open(place, name)
             return _observe(place, name, _Look(repository, folder, verdicts), request.newest)
         except PluginyardError as error:
             return SeenPlugin(place, name, error=error)

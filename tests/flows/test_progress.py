@@ -5,35 +5,38 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 import pytest
-from prefect import flow
+from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 
 from tasks import reports
-from tasks.reports import Progress
+from tasks.policies import step
+from tasks.reports import RunPage
 
 THREADS = 4
 
 
 @flow
 def alone(steps: int) -> str:
-    done = Progress(steps, "alone")
-    assert [done(number) for number in range(steps)] == list(range(steps))
+    with RunPage(steps, "alone") as done:
+        assert [done(number) for number in range(steps)] == list(range(steps))
     return str(flow_run.id)
 
 
 @flow
 async def side_by_side(steps: int) -> str:
-    done = await asyncio.to_thread(Progress, steps * THREADS, "side by side")
+    with RunPage(steps * THREADS, "side by side") as done:
 
-    def work() -> None:
-        for _ in range(steps):
-            done(None)
+        def work() -> None:
+            for _ in range(steps):
+                done(None)
 
-    await asyncio.gather(*(asyncio.to_thread(work) for _ in range(THREADS)))
+        await asyncio.gather(*(asyncio.to_thread(work) for _ in range(THREADS)))
     return str(flow_run.id)
 
 
@@ -52,14 +55,41 @@ def test_a_run_with_work_in_threads_ends_at_a_hundred() -> None:
     assert shown(asyncio.run(side_by_side(50))) == 100.0
 
 
+def test_a_run_gets_its_tags_beside_those_it_has_and_its_tasks_do_not() -> None:
+    @flow
+    def tagged() -> str:
+        with RunPage(1, "tagged") as page:
+            page.tag("go", "plugin:request-block")
+            page(seen())
+        return str(flow_run.id)
+
+    @step("seen", "once", seconds=5)
+    def seen() -> None:
+        own = TaskRunContext.get()
+        assert own
+        assert not {"go", "plugin:request-block"} & set(own.task_run.tags)
+
+    with tags("by-hand"):
+        run = tagged()
+    with get_client(sync_client=True) as client:
+        assert set(client.read_flow_run(UUID(run)).tags) == {"by-hand", "go", "plugin:request-block"}
+
+
+def test_a_server_that_cannot_be_told_fails_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(reports, "create_progress_artifact", refuse)
+    assert alone(2)
+
+
 def test_steps_are_told_at_most_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[float] = []
     monkeypatch.setattr(reports, "update_progress_artifact", lambda _, reached, **__: told.append(reached))
 
     @flow
     def counted() -> None:
-        done = Progress(100, "counted")
-        with ThreadPoolExecutor(THREADS) as pool:
+        with RunPage(100, "counted") as done, ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(done, range(100)))
 
     counted()

@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import requests
+
 from pluginyard.references import Destination
 from tasks.doors.registries.access import Access, Credentials
+from tasks.doors.registries.client import new_session
 from tasks.doors.registries.credentials import find_credentials
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_artifact, push_blobs
@@ -23,19 +26,27 @@ __all__ = [
     "copy_artifact",
     "find_credentials",
     "move_latest",
+    "new_session",
     "open_repository",
     "push_artifact",
     "push_blobs",
 ]
 
 
-def open_repository(destination: Destination, name: str, access: Access, credentials: Credentials | None) -> Repository:
+def open_repository(
+    destination: Destination,
+    name: str,
+    access: Access,
+    credentials: Credentials | None,
+    session: requests.Session | None = None,
+) -> Repository:
     """Open the repository of plugin `name` in `destination`; nothing is asked of it yet.
 
-    An empty `name` is the destination itself, as a reference from outside names it. Raises
-    ConfigurationError where the CA bundle of `access` is not there.
+    An empty `name` is the destination itself, as a reference from outside names it. Repositories of one host
+    may share a `session`, that is, its connections. Raises ConfigurationError where the CA bundle of `access`
+    is not there.
     """
     if destination.is_layout:
         return LayoutRepository(destination, name, access)
     path = destination.artifact(name).repository if name else destination.namespace
-    return RemoteRepository(destination.host, path, access, credentials)
+    return RemoteRepository(destination.host, path, access, credentials, session or new_session())

@@ -7,6 +7,7 @@ to any host, take a pull token to push with, and verify nothing.
 
 from __future__ import annotations
 
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import oras.container
@@ -21,14 +22,26 @@ from tasks.doors.registries.origins import origin_of
 from tasks.doors.registries.transport import Call, Transport
 
 
+def new_session() -> requests.Session:
+    """Return a session that takes no cookies: a registry that sets one takes us for a browser later."""
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
 class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras ships no types
     """Speak to one repository of one registry."""
 
-    def __init__(self, host: str, repository: str, access: Access, credentials: Credentials | None):
+    def __init__(
+        self, host: str, repository: str, access: Access, credentials: Credentials | None, session: requests.Session
+    ):
         super().__init__(hostname=host, insecure=access.plain_http)
+        self.session = session
         self.container = _container(find_quirks(host).api_host or host, repository)
         base_url = f"{self.prefix}://{self.container.registry}"
         self.transport = Transport(self.session, base_url, f"{host}/{repository}", access, credentials)
+        self.brought: set[str] = set()
+        """Digests of the blobs that were uploaded to prove the right to: nobody has to ask whether they are there."""
         self.pull = scopes_of(repository, "pull")
         self.push = scopes_of(repository, "pull,push")
 

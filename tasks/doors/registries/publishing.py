@@ -28,13 +28,15 @@ def push_artifact(
     *,
     overwrite: bool = False,
     mount_from: str = "",
+    is_free: bool = False,
 ) -> Literal["published", "already-there"]:
     """Publish `manifest` with the `blobs` (by digest) under `version_tag`.
 
     A version never moves: with the same digest it is already there, with another one VersionTakenError is
-    raised before anything is uploaded, unless `overwrite`. Whatever breaks off leaves no tag behind.
+    raised before anything is uploaded, unless `overwrite`. Who looked a moment ago says `is_free`: then only the
+    tag itself is guarded. Whatever breaks off leaves no tag behind.
     """
-    stored = repository.find_manifest(version_tag)
+    stored = None if is_free else repository.find_manifest(version_tag)
     if stored is not None and stored.digest == manifest.digest:
         return "already-there"
     if stored is not None and not overwrite:
@@ -76,8 +78,8 @@ def move_latest(repository: Repository, manifest: StoredManifest, version: str) 
 
     Publishers may race: whoever moves looks again after, and hands on to a newer version that has come up.
     """
-    standing = repository.find_manifest(LATEST)
-    choice = choose_latest(version, existing_tags=repository.list_tags(), latest_version=_version_of(standing))
+    standing, tags = _look(repository)
+    choice = choose_latest(version, existing_tags=tags, latest_version=_version_of(standing))
     if not choice.move:
         return choice
     if standing is not None and standing.digest == manifest.digest:
@@ -101,6 +103,14 @@ def move_latest(repository: Repository, manifest: StoredManifest, version: str) 
         subject=str(repository),
         remedy="publish again when they are done",
     )
+
+
+def _look(repository: Repository) -> tuple[StoredManifest | None, tuple[str, ...]]:
+    """Return what `latest` stands for, and all tags; asked side by side."""
+    with ThreadPoolExecutor(1, thread_name_prefix="look") as pool:
+        standing = pool.submit(repository.find_manifest, LATEST)
+        tags = repository.list_tags()
+        return standing.result(), tags
 
 
 def copy_artifact(

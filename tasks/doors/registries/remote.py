@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
+import requests
+
 from pluginyard.errors import RegistryError
 from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest
 from tasks.doors.registries import downloads, uploads
@@ -18,10 +20,12 @@ from tasks.doors.registries.transport import Call
 class RemoteRepository:
     """One repository of one registry; see `Repository` for what the methods promise."""
 
-    def __init__(self, host: str, name: str, access: Access, credentials: Credentials | None):
+    def __init__(
+        self, host: str, name: str, access: Access, credentials: Credentials | None, session: requests.Session
+    ):
         self.host = host
         self.name = name
-        self._client = RegistryClient(host, name, access, credentials)
+        self._client = RegistryClient(host, name, access, credentials, session)
         self._transport = self._client.transport
 
     def __str__(self) -> str:

@@ -41,11 +41,14 @@ def prove_push(client: RegistryClient) -> None:
     cancelled would prove the same, but to cancel wants the right to delete.
     """
     client.transport.attempts.run(lambda: _upload(client, _PROOF, lambda: io.BytesIO(_PROOF_CONTENT), _begin(client)))
+    client.brought.add(_PROOF.digest)
 
 
 def _push_once(
     client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, mount_from: str
 ) -> PushedBlob:
+    if descriptor.digest in client.brought:
+        return "present"
     head = Call("HEAD", client.blob_url(descriptor.digest), client.push)
     if client.transport.send_once(head, 200, 404).status_code == 200:
         return "present"
