@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import docker  # noqa: F401  # the door imports it when it is asked, for `plan` may not need it; a run will
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
