@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
+from pluginyard.errors import VersionTakenError
 from pluginyard.references import Destination
 from tasks.doors.registries import Repository, move_latest, open_repository, push_artifact
 from tasks.doors.registries.judging import pull_artifact
@@ -42,3 +45,22 @@ def test_blobs_are_pulled_side_by_side(faulty_proxy: FaultyProxy, tmp_path: Path
     assert time.monotonic() - started < 1.25
     for digest, content in artifact.contents.items():
         assert pulled.blob(digest).read_bytes() == content
+
+
+def test_what_the_login_uploaded_is_not_asked_for_again(faulty_proxy: FaultyProxy) -> None:
+    name = new_name()
+    artifact = make_artifact(name)
+    repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), name, FAST, None)
+    repository.log_in()
+    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
+    assert faulty_proxy.count("HEAD", "/blobs/") == len(artifact.blobs) - 1, "the config is there"
+    assert faulty_proxy.count("GET", "/manifests/1.0.0") == 2, "right before and right after"
+    assert repository.find_manifest("1.0.0") == artifact.manifest
+
+
+def test_a_version_that_is_taken_meanwhile_is_not_moved(faulty_proxy: FaultyProxy) -> None:
+    repository, first = published(faulty_proxy)
+    other = make_artifact(f"{repository.name} other")
+    with pytest.raises(VersionTakenError):
+        push_artifact(repository, other.manifest, other.blobs, "1.0.0", is_free=True)
+    assert repository.find_manifest("1.0.0") == first.manifest

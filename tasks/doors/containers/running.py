@@ -77,11 +77,17 @@ def run_step(
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
         client.start(container)
-        for output, told in stream:
-            if output:
-                (take or lines.feed)(output)
-            if told:
-                lines.feed(told)
+        try:
+            for output, told in stream:
+                if output:
+                    (take or lines.feed)(output)
+                if told:
+                    lines.feed(told)
+        except BaseException:
+            # An engine does not remove a container whose output somebody still might read.
+            with contextlib.suppress(Exception):
+                stream.close()
+            raise
         lines.close()
         if watch.expired:
             return Ended(137, False, True, tuple(lines.last_lines))
