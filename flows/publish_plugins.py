@@ -15,7 +15,7 @@ from pluginyard.errors import PluginyardError
 from pluginyard.site import choose_repository
 from tasks.connections import Registries
 from tasks.doors.workspaces import open_workspace
-from tasks.policies import log
+from tasks.policies import log, one_client
 from tasks.registries import look_up
 from tasks.reports import RunPage, post_table
 from tasks.sources import plan_repository
@@ -28,21 +28,22 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
     Args:
         request: Which repository and plugins, and where to
     """
-    machine = await asyncio.to_thread(begin)
-    request = request.at(choose_repository(request.repository, machine.site))
-    planned = await asyncio.to_thread(
-        plan_repository,
-        request,
-        machine.cache,
-        site=machine.site,
-        builders=machine.builders,
-        host_version=host_version(machine.site),
-    )
-    registries = Registries(machine.site, plain_http=request.plain_http)
-    plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)
-    log(f"plan: {plan}")
-    finished = await _publish(request, plan, machine, registries)
-    await asyncio.to_thread(post_table, request, finished)
+    with one_client():
+        machine = await asyncio.to_thread(begin)
+        request = request.at(choose_repository(request.repository, machine.site))
+        planned = await asyncio.to_thread(
+            plan_repository,
+            request,
+            machine.cache,
+            site=machine.site,
+            builders=machine.builders,
+            host_version=host_version(machine.site),
+        )
+        registries = Registries(machine.site, plain_http=request.plain_http)
+        plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)
+        log(f"plan: {plan}")
+        finished = await _publish(request, plan, machine, registries)
+        await asyncio.to_thread(post_table, request, finished)
     finished.raise_for_failures(request.repository)
     return {"summary": finished.summary, "plugins": finished.rows()}
 

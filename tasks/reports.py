@@ -16,7 +16,6 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext
 
 from pluginyard.batches import RepositoryPlan, RepositoryRequest
@@ -25,7 +24,7 @@ from pluginyard.reports import render_markdown
 from pluginyard.tag_watch import TagWatch
 from pluginyard.verdicts import Verdict
 from pluginyard.watch_requests import WatchRequest
-from tasks.policies import log, step
+from tasks.policies import log, one_client, step
 
 Step = TypeVar("Step")
 Told = TypeVar("Told")
@@ -93,7 +92,7 @@ class RunPage:
 def _tag_run(names: tuple[str, ...]) -> None:
     context = FlowRunContext.get()
     if context and context.flow_run:
-        with get_client(sync_client=True) as client:
+        with one_client() as client:
             client.update_flow_run(context.flow_run.id, tags=sorted({*context.flow_run.tags, *names}))
 
 

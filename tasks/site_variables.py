@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prefect.client.orchestration import get_client
-
 from pluginyard.site_variable import SITE_VARIABLE, check_site_variable
+from tasks.policies import one_client
 
 
 def find_site_variable() -> Mapping[str, object]:
@@ -14,6 +13,6 @@ def find_site_variable() -> Mapping[str, object]:
 
     Raises ConfigurationError for one that is not valid. Call it outside an event loop.
     """
-    with get_client(sync_client=True) as client:  # Variable.get is asynchronous in the threads of an asynchronous flow
+    with one_client() as client:  # Variable.get is asynchronous in the threads of an asynchronous flow
         found = client.read_variable_by_name(SITE_VARIABLE)
     return check_site_variable(found.value) if found else {}
