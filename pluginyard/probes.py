@@ -13,11 +13,10 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci import canonical_json, digest_of
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -94,11 +93,6 @@ def parse_probe(mapping: object, subject: str) -> Probe:
         raise _wrong("`exchanges` is not a list", subject)
     parsed = (_parse_exchange(each, f"{subject}.exchanges[{index}]") for index, each in enumerate(exchanges))
     return Probe(_configuration_text(entries.get("configuration"), subject), tuple(parsed))
-
-
-def probe_key(module_digest: str, envoy_version: str, probe: Probe) -> str:
-    """Return a digest under which the result of a probe may be kept: same key, same outcome."""
-    return digest_of(canonical_json([module_digest, envoy_version, asdict(probe)]))
 
 
 def judge_answers(probe: Probe, answers: Iterable[Answer]) -> tuple[str, ...]:

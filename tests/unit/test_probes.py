@@ -8,7 +8,7 @@ import yaml
 
 from pluginyard.bootstrap import reason_of_refusal, render_bootstrap
 from pluginyard.errors import ConfigurationError
-from pluginyard.probes import LOAD_ONLY, Answer, Exchange, Probe, judge_answers, parse_probe, probe_key
+from pluginyard.probes import LOAD_ONLY, Answer, Exchange, Probe, judge_answers, parse_probe
 
 
 def parse(text: str) -> Probe:
@@ -122,14 +122,6 @@ def test_expected_headers_are_compared_by_name_and_value() -> None:
     probe = Probe("", (Exchange("/", 200, expected_headers=(("x-a", "1"), ("x-b", ""), ("x-c", ""))),))
     found = judge_answers(probe, (Answer(200, (("x-a", "2"), ("x-b", "any"))),))
     assert found == ("GET /: header x-a is '2', expected '1'", "GET /: header x-c is missing")
-
-
-def test_the_key_changes_with_the_module_the_envoy_and_each_part_of_the_probe() -> None:
-    probes = (PROBE, Probe("{}", PROBE.exchanges), Probe("", (Exchange("/x", 404), Exchange("/", 200))))
-    keys = {probe_key("sha256:a", "1.40.0", probe) for probe in probes}
-    keys |= {probe_key("sha256:b", "1.40.0", PROBE), probe_key("sha256:a", "1.41.0", PROBE)}
-    assert len(keys) == 5
-    assert probe_key("sha256:a", "1.40.0", PROBE) == probe_key("sha256:a", "1.40.0", Probe(*vars(PROBE).values()))
 
 
 def test_the_bootstrap_puts_the_module_before_the_upstream() -> None:
