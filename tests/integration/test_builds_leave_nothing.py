@@ -23,9 +23,9 @@ BUILD = """
     from tasks.doors.containers import find_engine
     from tests.machine.builds import Bench
 
-    address, base, folder, run = sys.argv[1:]
+    address, base, folder, run, seconds = sys.argv[1:]
     bench = Bench(find_engine(address), BuildSettings(base_images={"*": base}), Path(folder), run_id=run)
-    bench.shell("echo building; sleep 600", log=lambda text: print(text, flush=True))
+    bench.limited(seconds=float(seconds)).shell("echo building; sleep 600", log=lambda text: print(text, flush=True))
 """
 
 
@@ -53,17 +53,29 @@ def test_a_build_interrupted_while_it_fetches_leaves_nothing(bench: Bench) -> No
     assert is_over(bench)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_killed_build_leaves_is_swept_once_its_run_is_over(
-    bench: Bench, engine_handle: EngineHandle, ending: signal.Signals
-) -> None:
-    arguments = [engine_handle.address, engine_handle.base_image, str(bench.folder), bench.run_id]
+def kill_while_building(bench: Bench, engine: EngineHandle, ending: signal.Signals, *, limit: float = 600) -> None:
+    """Build in a process of its own, of at most `limit` seconds, and end that while it compiles."""
+    arguments = [engine.address, engine.base_image, str(bench.folder), bench.run_id, str(limit)]
     command = [sys.executable, "-c", textwrap.dedent(BUILD), *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "building\n"
         child.send_signal(ending)
+
+
+def test_the_container_of_a_killed_build_ends_itself(bench: Bench, engine_handle: EngineHandle) -> None:
+    kill_while_building(bench, engine_handle, signal.SIGKILL, limit=1)
+    (container,) = bench.engine.client.containers(filters={"label": f"io.pluginyard.run={bench.run_id}"})
+    assert bench.engine.client.wait(container["Id"], timeout=60)["StatusCode"] == 137
+    sweep(bench.engine, lambda run: run != bench.run_id)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_what_a_killed_build_leaves_is_swept_once_its_run_is_over(
+    bench: Bench, engine_handle: EngineHandle, ending: signal.Signals
+) -> None:
+    kill_while_building(bench, engine_handle, ending)
     assert len(bench.left()) == 2
     assert sweep(bench.engine, lambda run: True) == ()
     assert len(bench.left()) == 2

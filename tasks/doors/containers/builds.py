@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import tarfile
 import uuid
 from collections.abc import Callable
@@ -28,9 +29,10 @@ from tasks.doors.containers.hardening import (
 )
 from tasks.doors.containers.images import BuilderImage
 from tasks.doors.containers.outputs import OUTPUT_VARIABLE, TELL_OUTPUT, ModuleFile
-from tasks.doors.containers.running import remove_quietly, run_step
+from tasks.doors.containers.running import GRACE_SECONDS, remove_quietly, run_step
 from tasks.doors.containers.streams import pack_work
 
+OWN_END_SECONDS = 2 * GRACE_SECONDS
 Log = Callable[[str], None]
 Later = Callable[[Callable[[], object]], object]
 
@@ -141,7 +143,10 @@ class Workplace:
     def _script(self, step: StepName) -> str:
         script = f'cd "{WORK}/src/$PLUGINYARD_FOLDER" && {self._step(step).script}'
         # What the compiler prints goes to the log; standard output is the module's alone.
-        return f"({script}) >&2 || exit $?{TELL_OUTPUT}" if step == "compile" else script
+        told = f"({script}) >&2 || exit $?{TELL_OUTPUT}" if step == "compile" else script
+        # Nobody holds the time limit of a run that was killed: the container ends itself, a little later.
+        latest = math.ceil(self._recipe.limits.seconds) + OWN_END_SECONDS
+        return f"(sleep {latest}; kill -9 -1) </dev/null >/dev/null 2>&1 &\n{told}"
 
     def _step(self, step: StepName) -> Step:
         found = self._recipe.fetch if step == "fetch" else self._recipe.compile
