@@ -23,14 +23,17 @@ from pluginyard.errors import ConfigurationError, PluginyardError
 
 START_SECONDS = 240
 _PREFECT = [sys.executable, "-m", "prefect"]
-_SERVER = {
+SERVER = {
     # One process records all task runs; one by one it falls behind (docs/decisions.md).
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
+    # A server that is started again knows who holds a place in a limit, and which events it need not wait for.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.event_order",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
 }
-_WORKER = {
+WORKER = {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_CLIENT_MAX_RETRIES": "8",
@@ -54,7 +57,7 @@ def up(yard: Yard) -> None:
         worker = Process(f"worker-{number}", yard.state)
         if not worker.pid:
             arguments = ["--pool", "pluginyard", "--type", "process", "--name", worker.name, "--limit", str(yard.limit)]
-            worker.start([*_PREFECT, "worker", "start", *arguments], {**yard.settings(), **_WORKER})
+            worker.start([*_PREFECT, "worker", "start", *arguments], {**yard.settings(), **WORKER})
     receiver = Process("receiver", yard.state)
     if yard.receives and not receiver.pid:
         where = ["--host", yard.host, "--port", str(yard.receiver_port)]
@@ -104,7 +107,7 @@ def _start_server(yard: Yard, command: list[str]) -> None:
         raise ConfigurationError(
             "something else answers there already", subject=yard.api, remedy="set PLUGINYARD_PORT to a free port"
         )
-    pid = yard.server.start(command, {**yard.settings(), **_SERVER})
+    pid = yard.server.start(command, {**yard.settings(), **SERVER})
     deadline = time.monotonic() + START_SECONDS
     while yard.server.pid == pid and time.monotonic() < deadline:
         if _answers(yard.api):

@@ -16,4 +16,9 @@ for file in "$folder"/[A-Z]*; do
   value=$(cat "$file")
   export "${file##*/}=$value"
 done
+# The lock of the server's leases names a process id. After a kill the next server has the same one here, and would
+# wait for itself.
+if [ "${1:-} ${2:-}" = "prefect server" ] && [ -n "${PREFECT_HOME:-}" ]; then
+  rm -f "$PREFECT_HOME/concurrency_leases/expirations.lock"
+fi
 exec "$@"

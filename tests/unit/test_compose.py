@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from deployments import up
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOYMENTS / "compose.yaml").read_text())
@@ -52,6 +56,26 @@ def test_the_server_asks_for_a_password_and_every_client_knows_it() -> None:
     assert all("PREFECT_API_AUTH_STRING" in SERVICES[name]["secrets"] for name in CLIENTS)
     files = {COMPOSE["secrets"][name]["file"] for name in ("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING")}
     assert len(files) == 1
+
+
+def test_make_up_sets_what_the_run_image_sets() -> None:
+    image = dict(re.findall(r"(PREFECT_[A-Z_]+)=(\S+)", (DEPLOYMENTS / "Dockerfile").read_text()))
+    for name, value in {**up.SERVER, **up.WORKER}.items():
+        assert image[name] == value, name
+
+
+def test_a_server_that_was_killed_leaves_the_next_one_no_lock(tmp_path: Path) -> None:
+    lock = tmp_path / "concurrency_leases" / "expirations.lock"
+    lock.parent.mkdir()
+    program = tmp_path / "prefect"
+    program.write_text("#!/bin/sh\necho started\n")
+    program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PREFECT_HOME": str(tmp_path)}
+    for command, stays in (("worker", True), ("server", False)):
+        lock.touch()
+        start = [str(DEPLOYMENTS / "with-secrets.sh"), "prefect", command, "start"]
+        done = subprocess.run(start, env=environment, capture_output=True, text=True, check=True)
+        assert (done.stdout, lock.exists()) == ("started\n", stays)
 
 
 def test_workers_recover_as_the_run_image_says() -> None:
