@@ -34,6 +34,14 @@ class Shelf:
         return {f"{link.parts[-6]}:{link.parts[-3]}": link.read_text() for link in links}
 
     @property
+    def ever_tagged(self) -> dict[str, set[str]]:
+        """Return every digest that each `name:tag` has ever stood for; the registry forgets none."""
+        found: dict[str, set[str]] = {}
+        for link in self.folder.glob("*/_manifests/tags/*/index/sha256/*/link"):
+            found.setdefault(f"{link.parts[-8]}:{link.parts[-5]}", set()).add(link.read_text())
+        return found
+
+    @property
     def is_untouched(self) -> bool:
         """Tell whether nobody has ever written here: no tag, no manifest, no layer, no upload begun."""
         return not any(path.is_file() for path in self.folder.rglob("*"))
