@@ -130,9 +130,11 @@ def open_stage(count: int, examples: tuple[str, ...] = ALONE) -> Iterator[tuple[
 @contextlib.contextmanager
 def _engine() -> Iterator[EngineHandle]:
     was_there = bool(os.environ.get(NAMED_ENGINE)) or bool(status(engine_root())["answers"])
-    yield ensure_engine()
-    if not was_there:
-        stop(engine_root())
+    try:
+        yield ensure_engine()
+    finally:
+        if not was_there:
+            stop(engine_root())
 
 
 @contextlib.contextmanager
