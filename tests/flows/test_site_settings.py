@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,25 @@ def test_a_limit_that_no_setting_names_asks_nobody() -> None:
     nobody_listens = {PREFECT_API_URL: "http://127.0.0.1:9/api"}
     with temporary_settings(nobody_listens), at_most(load_site({"PLUGINYARD_LIMITS": "builder-rust=1"}), "builder-go"):
         pass
+
+
+def test_a_place_that_cannot_be_given_back_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pluginyard")
+    nobody_listens = {PREFECT_API_URL: "http://127.0.0.1:9/api"}
+    site = load_site({"PLUGINYARD_LIMITS": "builder-go=2"})
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(f"{LIMIT_PREFIX}builder-go", 2)
+    for error in (None, ValueError("of the step")):
+
+        def lose_the_server(error: Exception | None = error) -> None:
+            with ExitStack() as away, at_most(site, "builder-go"):
+                away.enter_context(temporary_settings(nobody_listens))
+                if error:
+                    raise error
+
+        with pytest.raises(ValueError, match="of the step") if error else nullcontext():
+            lose_the_server()
+    assert caplog.text.count("places in limits are not given back") == 2
 
 
 def test_of_several_blocks_the_first_for_the_registry_counts(monkeypatch: pytest.MonkeyPatch) -> None:
