@@ -135,7 +135,7 @@ def publish_undisturbed(site: DeployedServer, repository: Path, folder: Path) ->
     run = site.start("publish-plugins/nightly", {"repository": str(repository), "registries": [f"oci:{layout}"]})["id"]
     own = {"PLUGINYARD_ENGINE": "host", "PLUGINYARD_CACHE": str(folder / "cache")}
     site.set_state(run, "PENDING")  # it is taken: no worker gets it
-    site.command("prefect", "flow-run", "execute", run, **shipped_settings(), **own)
+    site.command("prefect.engine", run, **shipped_settings(), **own)
     assert site.run(run)["state_name"] == "Completed"
     listed = json.loads((layout / "index.json").read_text())["manifests"]
     named = {item["annotations"]["org.opencontainers.image.ref.name"]: item["digest"] for item in listed}
