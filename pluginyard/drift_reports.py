@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pluginyard.drift import Drift
-from pluginyard.reports import render_table
+from pluginyard.reports import escape, render_list, render_table
 
 _LISTED = 50
 
@@ -12,11 +12,14 @@ def render_drift(drift: Drift, title: str) -> str:
     """Return the summary of the run page: the outcome, what is wrong and what to do, where everything stands."""
     sections = [f"# {'Drift' if drift.errors else 'As it should be'}: {title}", drift.summary]
     if drift.findings:
-        rows = [(each.rule, each.level, f"`{each.reference}`", each.message, each.remedy) for each in drift.findings]
-        sections += ["## Findings", render_table(("rule", "level", "reference", "finding", "remedy"), rows)]
+        found = ((each, escape(each.message), escape(each.remedy)) for each in drift.findings)
+        lines = (
+            f"**{each.rule}** ({each.level}) `{each.reference}`: {why}; remedy: {what}" for each, why, what in found
+        )
+        sections += ["## Findings", render_list(lines)]
     if drift.unreached:
-        lost = [(str(each.place), each.name, str(each.error)) for each in drift.unreached]
-        sections += ["## Not reached", render_table(("registry", "plugin", "why"), lost)]
+        lost = (f"{each.place}, {each.name}: {escape(str(each.error))}" for each in drift.unreached)
+        sections += ["## Not reached", render_list(lost)]
     if drift.new:
         more = len(drift.new) - _LISTED
         listed = [f"- `{reference}`" for reference in drift.new[:_LISTED]]

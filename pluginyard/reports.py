@@ -10,6 +10,9 @@ import yaml
 
 from pluginyard.plugins import PublishedPlugin
 
+# What a code block of the run page shows without scrolling, in a window of 1400 pixels.
+_COLUMNS = 90
+
 
 def render_markdown(plugin: PublishedPlugin) -> str:
     """Return the report of the run page: what, from which commit, where, verdict, what to paste."""
@@ -18,16 +21,17 @@ def render_markdown(plugin: PublishedPlugin) -> str:
         f"# {title}: {plugin.name} {plugin.version}",
         _facts(plugin),
         "## Where",
-        render_table(("registry", "reference", "state", "latest"), map(_place_row, plugin.registries)),
+        render_list(map(_place, plugin.registries)),
         "## Verdict",
         _verdict(plugin.verdict),
         *(["## In a real Envoy", _probe(plugin.probe)] if plugin.probe else []),
         "## Layers",
         render_table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
+        _code(f"{layer['digest']}  {_line(layer['title'])}" for layer in plugin.layers),
         "## Use it",
         f"```yaml\n{render_wasm_plugin(plugin)}```",
-        "```sh\n" + "\n".join(pull_commands(plugin.reference, plugin.digest)) + "\n```",
-        *(["## Notes", "\n".join(f"- {_cell(note)}" for note in plugin.notes)] if plugin.notes else []),
+        _code(map(_wrapped, pull_commands(plugin.reference, plugin.digest)), "sh"),
+        *(["## Notes", render_list(map(escape, plugin.notes))] if plugin.notes else []),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -85,38 +89,46 @@ def render_verdict_text(verdict: Mapping[str, Any]) -> str:
 def _facts(plugin: PublishedPlugin) -> str:
     when = datetime.fromtimestamp(plugin.commit_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     facts = {
-        "reference": f"`{plugin.reference}`",
         "digest": f"`{plugin.digest}`",
-        "commit": f"`{plugin.commit}` of {_cell(plugin.repository)}, {when}",
-        "builder": _cell(plugin.builder),
+        "repository": plugin.repository,
+        "commit": f"`{plugin.commit}`, {when}",
+        "builder": plugin.builder,
         "fingerprint": f"`{plugin.fingerprint}`",
     }
-    return render_table(("", ""), facts.items())
+    return render_table(("reference", f"`{plugin.reference}`"), facts.items())
 
 
 def _verdict(verdict: Mapping[str, Any]) -> str:
-    gates = (
-        (gate["gateway"], "loads" if gate["loads"] else "**refuses**", gate["variant"] or "", gate["reason"])
-        for gate in verdict["gateways"]
+    gates = verdict["gateways"]
+    rows = ((gate["gateway"], "loads" if gate["loads"] else "**refuses**", gate["variant"] or "") for gate in gates)
+    reasons = (f"**{gate['gateway']}**: {escape(gate['reason'])}" for gate in gates if gate["reason"])
+    findings = (
+        f"**{item['rule']}** ({item['level']}): {escape(item['message'])}; remedy: {escape(item['remedy'])}"
+        for item in verdict["findings"]
     )
-    findings = ((item["rule"], item["level"], item["message"], item["remedy"]) for item in verdict["findings"])
-    parts = [_cell(verdict["summary"]), render_table(("gateway", "says", "variant", "reason"), gates)]
+    parts = [escape(verdict["summary"]), render_table(("gateway", "says", "variant"), rows), render_list(reasons)]
     if verdict["findings"]:
-        parts.append(render_table(("rule", "level", "finding", "remedy"), findings))
-    return "\n\n".join(parts)
+        parts += ["What was found, and what to do:", render_list(findings)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _probe(probe: Mapping[str, Any]) -> str:
     rows = ((item["request"], item["answer"], item["fault"] or "as expected") for item in probe["exchanges"])
-    return f"{_cell(probe['summary'])}\n\n{render_table(('request', 'answer', 'judged'), rows)}"
+    return f"{escape(probe['summary'])}\n\n{render_table(('request', 'answer', 'judged'), rows)}"
 
 
-def _place_row(place: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return place["registry"], f"`{place['reference']}`", place["state"], place["latest"]
+def _place(place: Mapping[str, Any]) -> str:
+    return f"`{place['reference']}`: {place['state']}; `latest` {escape(place['latest'])}"
 
 
 def _layer_row(layer: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return layer["title"], layer["mediaType"], f"{layer['size']:,}", f"`{layer['digest']}`"
+    return layer["title"], layer["mediaType"], f"{layer['size']:,}", f"`{_short(layer['digest'])}`"
+
+
+def _short(digest: str) -> str:
+    """Return enough of a digest to recognise it; the whole one stands below, where it may be copied."""
+    kind, _, value = digest.partition(":")
+    return f"{kind}:{value[:12]}"
 
 
 def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
@@ -128,14 +140,31 @@ def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
     return f"oras pull {place}@{digest}", f"pluginyard verify {reference}"
 
 
+def render_list(lines: Iterable[str]) -> str:
+    """Return a markdown list: the run page breaks its lines, those of a table it cuts off."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _code(lines: Iterable[str], language: str = "text") -> str:
+    return "\n".join([f"```{language}", *lines, "```"])
+
+
+def _wrapped(command: str) -> str:
+    """Return a command, its last argument on a line of its own where both are too long for the run page."""
+    head, _, last = command.rpartition(" ")
+    if len(command) <= _COLUMNS:
+        return command
+    return f"{head} \\\n  {last}"
+
+
 def render_table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
     """Return a markdown table; no cell can break it."""
     lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(_cell(str(cell)) for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(escape(str(cell)) for cell in line) + " |" for line in lines)
 
 
-def _cell(text: str) -> str:
-    """Return `text` on one line, with what would break a table or start HTML taken out of effect."""
+def escape(text: str) -> str:
+    """Return `text` on one line of markdown, with what would break a table or start HTML taken out of effect."""
     return _line(text).replace("|", "\\|").replace("<", "&lt;")
 
 

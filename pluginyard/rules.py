@@ -31,7 +31,7 @@ _ROWS = (
      "pack one regular file named plugin.wasm as tar.gz"),
     ("M4", "W", "the archive holds plugin.wasm and nothing else", "pack only plugin.wasm, at the top"),
     ("M5", "E", "the module is a wasm module", "build the module again"),
-    ("M6", "E", "a gateway's host links the module", "build with a proxy-wasm SDK for the gateway's ABI version"),
+    ("M6", "E", "a gateway's host links the module", "build with a proxy-wasm SDK (Go: proxy-wasm-go-sdk, Rust: the crate proxy-wasm) of an ABI version that it knows"),
     ("M7", "W", "the module loads on every gateway, not only on Higress",
      "use an SDK that exports ABI 0.2.0 or 0.2.1 and no Higress-only function, or keep to Higress"),
     ("M8", "W", "every layer has a media type of the specification, each once", "publish the specified layers only"),

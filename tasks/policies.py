@@ -80,11 +80,15 @@ def one_client() -> Iterator[SyncPrefectClient]:
 
 
 def _worth_reading(record: logging.LogRecord) -> bool:
-    """Keep a run's log for people: no traceback of an error that says what to do, no remark about threads."""
-    if record.exc_info and isinstance(record.exc_info[1], PluginyardError):
-        record.exc_info = None
+    """Keep a run's log for people: an error that says what to do in its own words, no remark about threads."""
+    text = record.getMessage()
+    if record.exc_info and isinstance(error := record.exc_info[1], PluginyardError):
+        text = text.replace(repr(error), f"{type(error).__name__}: {error}")
+        record.msg, record.args, record.exc_info = text, None, None
+    elif text.startswith("Finished in state Failed("):
+        record.msg, record.args = text.replace("\\n", "\n"), None  # shown as Python would write it
     # In the threads of a batch Prefect's own time limit cannot interrupt; the doors' limits can.
-    return not record.getMessage().startswith("Timeout of ")
+    return not text.startswith("Timeout of ")
 
 
 for _logger in ("prefect.flow_runs", "prefect.task_runs"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,11 @@ class Page:
         self.browser.execute_script("document.querySelectorAll('*').forEach(part => part.scrollTop = 0)")
         time.sleep(2)  # until what moves has come to rest
         PICTURES.mkdir(parents=True, exist_ok=True)
-        assert self.browser.save_screenshot(str(PICTURES / f"{name}.png"))
+        path = str(PICTURES / f"{name}.png")
+        assert self.browser.save_screenshot(path)
+        # 64 colours draw the pages, and keep a picture well below 200 kB.
+        pngquant = ensure_debian_package("pngquant", "pngquant")
+        subprocess.run([pngquant, "--force", "--strip", "--ext=.png", "64", path], check=True)
         self.browser.set_window_size(WIDTH, HEIGHT)
 
     def click(self, xpath: str, what: str = "") -> None:

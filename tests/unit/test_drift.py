@@ -265,7 +265,12 @@ def test_findings_that_fail_the_run_come_first() -> None:
 def test_the_report_says_what_is_wrong_what_to_do_and_where_everything_stands() -> None:
     lost = SeenPlugin(B, NAME, error=RegistryUnavailableError("it does not | answer", subject="b.example"))
     text = render_drift(judge(seen(*TWO, latest=latest_at("0", "1.0.0")), lost), "all of it")
-    for part in ("# Drift: all of it", f"| D5 | E | `{AT}:latest` |", DRIFT_RULES["D5"].remedy, "does not \\| answer"):
+    for part in (
+        "# Drift: all of it",
+        f"- **D5** (E) `{AT}:latest`: ",
+        DRIFT_RULES["D5"].remedy,
+        "does not \\| answer",
+    ):
         assert part in text
     assert f"- `{AT}:1.0.0`" in text
     assert "# As it should be: x" in render_drift(judge(seen(*TWO)), "x")

@@ -44,8 +44,8 @@ def test_a_layout_folder_is_said_to_serve_no_gateway() -> None:
 
 def test_text_from_an_artifact_cannot_break_the_report() -> None:
     report = render_markdown(published())
-    row = next(line for line in report.splitlines() if line.startswith("| higress"))
-    assert row == "| higress | **refuses** |  | two lines \\| &lt;b> |"
+    assert "| higress | **refuses** |  |\n" in report
+    assert "- **higress**: two lines \\| &lt;b>\n" in report
     assert "<b>" not in report
 
 
@@ -61,3 +61,16 @@ def test_the_terminal_says_where_what_and_how_to_check() -> None:
         assert fact in text
     assert pull_commands("r.example.com:5000/p/a:1.0.0", DIGEST)[0] == f"oras pull r.example.com:5000/p/a@{DIGEST}"
     assert pull_commands("oci:/srv/l:a-1.0.0", DIGEST)[0] == f"oras pull --oci-layout /srv/l@{DIGEST}"
+
+
+def test_no_table_is_wider_than_the_run_page_and_each_digest_can_be_copied_whole() -> None:
+    report = render_markdown(published("registry.example.com:5000/acme/team/my_plugin:1.0.0"))
+    layer = next(line for line in report.splitlines() if line.startswith("| plugin.tar.gz"))
+    assert layer == "| plugin.tar.gz | t | 1,234,567 | `sha256:abababababab` |"
+    assert f"\n{DIGEST}  plugin.tar.gz\n" in report
+    assert f"\noras pull \\\n  registry.example.com:5000/acme/team/my_plugin@{DIGEST}\n" in report
+    assert max(len(line) for line in report.splitlines() if line.startswith("| ")) < 95
+
+
+def test_a_finding_says_what_to_do_in_a_line_that_the_page_can_break() -> None:
+    assert "- **M2** (E): why; remedy: what to do\n" in render_markdown(published())
