@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -72,10 +73,17 @@ def down(state: Path, environment: Mapping[str, str]) -> list[str]:
     workers = [name for name in ended if name.startswith("worker-")]
     if workers and server.pid:
         try:
-            _run(read_yard(environment), "deployments.interrupted", *workers)
+            _run(read_yard({**environment, **_address(server)}), "deployments.interrupted", *workers)
         except ConfigurationError as error:
             print(f"runs under way are not scheduled again: {error}", file=sys.stderr)
     return [*ended, server.name] if server.stop() else ended
+
+
+def _address(server: Process) -> dict[str, str]:
+    """Return where the server listens: `make down` may be typed where the variables of `make up` are not set."""
+    words = server.command
+    names = {"--host": "PLUGINYARD_HOST", "--port": "PLUGINYARD_PORT"}
+    return {names[word]: text for word, text in itertools.pairwise(words) if word in names}
 
 
 def find_processes(state: Path) -> list[Process]:

@@ -5,13 +5,11 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.machine.example_repository import make_repository
+from tests.machine.loopback import ask, free_port, json_request
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = ("PREFECT_", "PLUGINYARD_", "REGISTRY_", "IMAGE_", "DOCKER_HOST")
@@ -68,13 +67,10 @@ class Yard:
         return done.stdout
 
     def call(self, path: str, document: Any = None) -> Any:
-        headers = {"Content-Type": "application/json"}
+        headers = {}
         if self.password:
             headers["Authorization"] = f"Basic {base64.b64encode(self.password.encode()).decode()}"
-        body = json.dumps(document).encode() if document is not None else None
-        request = urllib.request.Request(f"http://{self.host}:{self.port}{path}", body, headers)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
-            return json.loads(answer.read())
+        return ask(json_request(f"http://{self.host}:{self.port}{path}", document, headers=headers))
 
     def pids(self) -> dict[str, int]:
         files = (self.state / "run").glob("*.json")
@@ -83,9 +79,7 @@ class Yard:
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        found = Yard(tmp_path, probe.getsockname()[1])
+    found = Yard(tmp_path, free_port())
     yield found
     found.command("down")
 
@@ -102,7 +96,9 @@ def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> N
 
     interrupted = _start(yard, "wasm-go-prompt-embed-v0.2.0")
     _await(lambda: yard.call(f"/api/flow_runs/{interrupted}")["state_name"] == "Running")
-    assert yard.command("down").returncode == 0
+    typed_elsewhere = yard.command("down", PLUGINYARD_PORT=str(free_port()))
+    assert typed_elsewhere.returncode == 0
+    assert "not scheduled again" not in typed_elsewhere.stderr
     for name, pid in started.items():
         assert not _lives(pid), name
     assert "nothing ran" in yard.command("down").stdout

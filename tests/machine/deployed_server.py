@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.machine.loopback import ask, json_request
 
 PROJECT = Path(__file__).parents[2]
 
@@ -29,21 +30,10 @@ class DeployedServer:
 
     def call(self, method: str, path: str, document: Any = None) -> Any:
         """Return what the server answers to a request; an error status raises."""
-        body = json.dumps(document).encode() if document is not None else None
-        request = urllib.request.Request(
-            f"{self.url}/{path}", body, {"Content-Type": "application/json"}, method=method
-        )
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        for wait in (0.5, 1, 2, 4, 0):  # 503: the embedded database is busy, and Prefect's own client asks again too
-            try:
-                with opener.open(request, timeout=60) as answer:
-                    content = answer.read()
-                break
-            except urllib.error.HTTPError as error:
-                if error.code != 503 or not wait:
-                    raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
-            time.sleep(wait)
-        return json.loads(content) if content else None
+        try:
+            return ask(json_request(f"{self.url}/{path}", document, method=method))
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from None
 
     def deployment(self, name: str) -> dict[str, Any]:
         """Return the deployment FLOW/NAME."""
