@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -28,11 +29,29 @@ def slow(command_line: CommandLine, tmp_path: Path, engine_handle: EngineHandle)
     return command_line.with_settings(PLUGINYARD_BUILDERS=str(builders))
 
 
-def start_compiling(user: CommandLine, records: EngineRecords, repository: Path, shelf: Shelf) -> Running:
-    """Return a publish whose compiler runs in a container."""
-    running = user.start(*user.publish_arguments(repository, TAG, shelf.destination))
+@dataclass(frozen=True)
+class Compiling:
+    """Hold a publish whose compiler runs in a container, and where it would publish."""
+
+    running: Running
+    records: EngineRecords
+    shelf: Shelf
+
+
+@pytest.fixture
+def compiling(
+    slow: CommandLine,
+    example_repository: Path,
+    open_registry: RunningRegistry,
+    engine: Engine,
+    commands_to_end: list[Running],
+) -> Compiling:
+    """Start a publish, and wait until its compiler runs."""
+    shelf, records = new_shelf(open_registry), EngineRecords(engine, slow)
+    running = slow.start(*slow.publish_arguments(example_repository, TAG, shelf.destination))
+    commands_to_end.append(running)
     running.await_that(lambda: records.running(running.pid), "a container runs")
-    return running
+    return Compiling(running, records, shelf)
 
 
 def left_in(cache: Path) -> list[str]:
@@ -41,16 +60,9 @@ def left_in(cache: Path) -> list[str]:
 
 
 def test_a_cancelled_run_takes_its_container_and_its_folder_away_itself(
-    slow: CommandLine,
-    example_repository: Path,
-    open_registry: RunningRegistry,
-    engine: Engine,
-    prefect_server: PrefectServer,
-    commands_to_end: list[Running],
+    slow: CommandLine, compiling: Compiling, prefect_server: PrefectServer
 ) -> None:
-    shelf, records = new_shelf(open_registry), EngineRecords(engine, slow)
-    running = start_compiling(slow, records, example_repository, shelf)
-    commands_to_end.append(running)
+    running, records, shelf = compiling.running, compiling.records, compiling.shelf
     assert records.left(running.pid), "a container and a volume"
     assert left_in(slow.cache)
     running.signal(signal.SIGTERM)
@@ -64,15 +76,9 @@ def test_a_cancelled_run_takes_its_container_and_its_folder_away_itself(
 
 
 def test_an_interrupted_run_takes_its_container_and_its_folder_away_itself(
-    slow: CommandLine,
-    example_repository: Path,
-    open_registry: RunningRegistry,
-    engine: Engine,
-    commands_to_end: list[Running],
+    slow: CommandLine, compiling: Compiling
 ) -> None:
-    shelf, records = new_shelf(open_registry), EngineRecords(engine, slow)
-    running = start_compiling(slow, records, example_repository, shelf)
-    commands_to_end.append(running)
+    running, records, shelf = compiling.running, compiling.records, compiling.shelf
     running.signal(signal.SIGINT)
     outcome = running.end(seconds=60)
     assert outcome.exit_code == 130, outcome.stderr
@@ -83,16 +89,9 @@ def test_an_interrupted_run_takes_its_container_and_its_folder_away_itself(
 
 
 def test_what_a_killed_run_leaves_is_gone_after_the_next_publish(
-    slow: CommandLine,
-    command_line: CommandLine,
-    example_repository: Path,
-    open_registry: RunningRegistry,
-    engine: Engine,
-    commands_to_end: list[Running],
+    slow: CommandLine, command_line: CommandLine, example_repository: Path, compiling: Compiling
 ) -> None:
-    shelf, records = new_shelf(open_registry), EngineRecords(engine, slow)
-    running = start_compiling(slow, records, example_repository, shelf)
-    commands_to_end.append(running)
+    running, records, shelf = compiling.running, compiling.records, compiling.shelf
     running.signal(signal.SIGKILL)
     running.end(seconds=60)
     left = records.left(running.pid)
@@ -109,19 +108,15 @@ def test_what_a_killed_run_leaves_is_gone_after_the_next_publish(
 @pytest.mark.parametrize("who", ["the same user", "another user"])
 def test_a_build_under_way_is_left_alone_by_the_publish_of(
     who: str,
-    slow: CommandLine,
+    compiling: Compiling,
     command_line: CommandLine,
     tmp_path: Path,
     prefect_server: PrefectServer,
     engine_handle: EngineHandle,
     example_repository: Path,
     open_registry: RunningRegistry,
-    engine: Engine,
-    commands_to_end: list[Running],
 ) -> None:
-    records = EngineRecords(engine, slow)
-    running = start_compiling(slow, records, example_repository, new_shelf(open_registry))
-    commands_to_end.append(running)
+    running, records = compiling.running, compiling.records
     another = make_command_line(tmp_path / "another", prefect_server, engine_handle)
     publisher = command_line if who == "the same user" else another
     assert publisher.published(example_repository, TAG, new_shelf(open_registry).destination)["published"]

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from tasks.doors.containers import Engine
 from tests.machine.command_line import CommandLine
+from tests.machine.loopback import direct, json_request
 from tests.machine.passwords import new_password, run_registry_with_password
 from tests.machine.prefect_server import PrefectServer
 from tests.machine.registries import USERNAME, RunningRegistry
@@ -145,10 +145,7 @@ def test_the_search_finds_a_secret_in_processes_and_containers(engine: Engine, c
 def test_the_search_finds_a_secret_in_the_servers_records(prefect_server: PrefectServer) -> None:
     secret = Secret("publisher", new_password())
     record = {"name": "canary", "level": 20, "message": secret.password, "timestamp": "2026-01-01T00:00:00Z"}
-    request = urllib.request.Request(
-        f"{prefect_server.url}/logs/", json.dumps([record]).encode(), {"Content-Type": "application/json"}
-    )
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+    direct().open(json_request(f"{prefect_server.url}/logs/", [record]), timeout=30).close()
     found = in_records(secret, prefect_server)
     assert "logs" in found
     assert any(place.startswith("tables of") for place in found)

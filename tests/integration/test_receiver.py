@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.machine.github import REPOSITORY, SECRET, Sent, call, recorded, sent
+from tests.machine.loopback import free_port
 from tests.machine.prefect_server import PrefectServer
 from tests.machine.receivers import (
     ROOT,
     RunningReceiver,
     forwarded,
-    free_port,
     run_receiver,
     runs_of,
     tag_delivery,

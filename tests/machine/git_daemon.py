@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine.example_repository import BROKEN_PLUGINS, make_repository
+from tests.machine.loopback import free_port
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class GitDaemon:
 def serve_git(folder: Path) -> Iterator[GitDaemon]:
     """Run a git daemon for the repositories in `folder` on a free loopback port until the block is left."""
     for _ in range(5):  # the port is free when it is chosen, and may be taken when it is bound
-        port = _free_port()
+        port = free_port()
         process = _start(folder, port)
         try:
             if _answers(process, port):
@@ -55,12 +56,6 @@ def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
     found = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
     command = [str(Path(found.stdout.strip()) / "git-daemon"), *address, *served]
     return subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(process: subprocess.Popen[bytes], port: int, seconds: float = 15) -> bool:

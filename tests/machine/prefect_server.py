@@ -6,17 +6,17 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.machine.loopback import direct, free_port, json_request
 
 START_SECONDS = 120
 _PAGE = 200
@@ -66,22 +66,15 @@ class PrefectServer:
         raise AssertionError(f"{until} is not among {[(item['name'], item['state_type']) for item in found]}")
 
     def _post(self, path: str, document: dict[str, Any]) -> list[dict[str, Any]]:
-        request = urllib.request.Request(
-            f"{self.url}/{path}", json.dumps(document).encode(), {"Content-Type": "application/json"}
-        )
-        with _opener().open(request, timeout=30) as answer:
+        with direct().open(json_request(f"{self.url}/{path}", document), timeout=30) as answer:
             page: list[dict[str, Any]] = json.load(answer)
         return page
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
 def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServer]:
     """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
-    port = _free_port()
+    port = free_port()
     plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
     # The page would ask port 4200, whatever the port of `--port`.
     pages = {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"} if ui else {}
@@ -118,7 +111,7 @@ def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServe
 def _await(process: subprocess.Popen[bytes], server: PrefectServer) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), _opener().open(f"{server.url}/health", timeout=2) as answer:
+        with contextlib.suppress(OSError), direct().open(f"{server.url}/health", timeout=2) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.1)
@@ -133,12 +126,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=seconds)
     process.wait(timeout=5)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.machine.github import REPOSITORY, SECRET, Sent, sent, tag_event
+from tests.machine.loopback import direct, free_port, json_request
 from tests.machine.prefect_server import PrefectServer
 
 ROOT = Path(__file__).parents[2]
@@ -127,20 +127,10 @@ def tag_delivery(event: str, tag: str, **changed: Any) -> Sent:
     return sent(event, tag_event(_KINDS[event], tag, **changed))
 
 
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def github_events(server: PrefectServer) -> list[dict[str, Any]]:
     """Return the events that deliveries left at the server."""
     asked = {"filter": {"event": {"prefix": ["github."]}}, "limit": 50}
-    request = urllib.request.Request(
-        f"{server.url}/events/filter", json.dumps(asked).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+    with direct().open(json_request(f"{server.url}/events/filter", asked), timeout=30) as answer:
         found: list[dict[str, Any]] = json.load(answer)["events"]
     return found
 

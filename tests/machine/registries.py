@@ -18,6 +18,7 @@ import pytest
 from tests.machine.certificates import make_certificate
 from tests.machine.debian import MissingPackageError, ensure_debian_package
 from tests.machine.faulty_proxy import FaultyProxy
+from tests.machine.loopback import free_port
 from tests.machine.token_service import ISSUER, SERVICE, TokenService
 
 USERNAME = "publisher"
@@ -60,7 +61,7 @@ def run_registry(kind: Kind, folder: Path, *, password_hash: str = PASSWORD_HASH
     """Run a registry of that kind with its storage below `folder`; its own process is ended after."""
     binary = ensure_debian_package("docker-registry", "docker-registry")
     with contextlib.ExitStack() as stack:
-        port = _free_port()
+        port = free_port()
         config: dict[str, Any] = {
             "version": 0.1,
             "log": {"level": "warn"},
@@ -113,13 +114,6 @@ def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             return
         time.sleep(0.05)
     raise RuntimeError(f"docker-registry does not listen: {log.read_text()[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
