@@ -105,9 +105,9 @@ class RepositoryPlan:
     @property
     def summary(self) -> str:
         """Return how many are in which state."""
-        counts = {state: len(self.of(state)) for state in ("build", "published", "refused", "failed")}
-        names = {"build": "to build", "published": "already published", "refused": "refused", "failed": "failed"}
-        return ", ".join(f"{count} {names[state]}" for state, count in counts.items() if count) or "no plugins"
+        states: tuple[State, ...] = ("build", "published", "refused", "failed")
+        counts = ((len(self.of(state)), "to build" if state == "build" else state) for state in states)
+        return ", ".join(f"{count} {name}" for count, name in counts if count) or "no plugins"
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each plugin, as the table of the report shows it."""
