@@ -10,7 +10,7 @@ from prefect import flow
 from flows.beginning import begin
 from flows.machine import Machine, host_version
 from flows.publish_plugin import STEPS, publish_build
-from pluginyard.batches import PlannedPlugin, RepositoryPlan, RepositoryRequest
+from pluginyard.batches import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan, RepositoryRequest
 from pluginyard.errors import PluginyardError
 from pluginyard.site import choose_repository
 from tasks.connections import Registries
@@ -78,4 +78,4 @@ def _publish_one(
             published = publish_build(asked, plugin.build, plugin.artifact, machine, registries, workspace, done)
     except PluginyardError as error:
         return plugin.because("failed", error.message, error=error)
-    return plugin.because("published", "published now", digest=published.digest)
+    return plugin.because("published", PUBLISHED_NOW, digest=published.digest)

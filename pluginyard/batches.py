@@ -80,6 +80,14 @@ class PlannedPlugin:
         return replace(self, state=state, reason=reason, **more)
 
 
+PUBLISHED_NOW = "published now"
+
+
+def _urgency(row: Mapping[str, str]) -> int:
+    states = ("failed", "refused", "build", "published")
+    return 2 * states.index(row["state"]) + (row["why"] != PUBLISHED_NOW)
+
+
 @dataclass(frozen=True)
 class RepositoryPlan:
     """Hold what will be done with every plugin that was asked for, in order."""
@@ -122,6 +130,10 @@ class RepositoryPlan:
             }
             for plugin in self.plugins
         ]
+
+    def report_rows(self) -> list[dict[str, str]]:
+        """Return the rows with what somebody has to look at first, then what is new, then what stayed."""
+        return sorted(self.rows(), key=_urgency)
 
     def __str__(self) -> str:
         lines = [f"  {row['state']:<10}{row['plugin']} {row['version']}  {row['why']}" for row in self.rows()]

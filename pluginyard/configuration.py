@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.layouts import HIGRESS_LAYOUT, LanguageLayout
-from pluginyard.yaml_parsing import load_yaml
 
 FILE_NAME = "pluginyard.yaml"
 Gateway = Literal["higress", "istio", "envoy-gateway", "envoy"]
@@ -66,7 +65,7 @@ def load_configuration(text: str, *, subject: str = FILE_NAME) -> RepositorySett
 def load_model(model: type[Model], text: str, *, subject: str) -> Model:
     """Load YAML `text` as `model`; raise ConfigurationError that names the key and the nearest known one."""
     try:
-        document = load_yaml(text) or {}
+        document = yaml.safe_load(text) or {}
     except RecursionError:
         raise ConfigurationError("it is nested too deeply", subject=subject, remedy="mend the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none

@@ -13,6 +13,7 @@ from pluginyard.oci import Descriptor, StoredManifest
 from pluginyard.recipes import BuildSettings, Recipe
 from pluginyard.references import ArtifactReference, Destination
 from pluginyard.releases import Release
+from pluginyard.verdicts import Verdict
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -169,8 +170,10 @@ class PackedArtifact:
     manifest: StoredManifest
     layers: tuple[Descriptor, ...]
     files: Mapping[str, str]
-    holder: Destination | None = None
-    """Where the artifact is published already; its blobs are copied from there."""
+    holders: tuple[Destination, ...] = ()
+    """Where the artifact is published already; its blobs are copied from the first."""
+    verdict: Verdict | None = None
+    """What the judge said of these very bytes, if it was asked."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from typing import Any
 
 import yaml
 
-from pluginyard.yaml_parsing import compose_yaml
-
 _MAX_VALUES = 50_000
 _MAX_DEPTH = 100
 _PREFIX = "tag:yaml.org,2002:"
@@ -30,7 +28,7 @@ def load_document(text: bytes) -> tuple[Any, list[str]]:
     Raises UnreadableYamlError. Aliases count as often as they are used, so no small text becomes a huge value.
     """
     try:
-        node = compose_yaml(text.decode("utf-8-sig"))
+        node = yaml.compose(text.decode("utf-8-sig"), Loader=yaml.SafeLoader)
     except UnicodeDecodeError:
         raise UnreadableYamlError("it is not UTF-8") from None
     except RecursionError:

@@ -85,7 +85,6 @@ def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace)
     files = {layer.digest: str(path) for layer, path in layers} | {
         digest_of(CONFIG_CONTENT): str(folder / "config.json")
     }
-    artifact = PackedArtifact(manifest, tuple(layer for layer, _ in layers), files)
     verdict = judge_artifact(
         manifest=manifest,
         open_blob=lambda blob: Path(files[blob.digest]).open("rb"),  # noqa: SIM115  # the judge closes it
@@ -94,7 +93,7 @@ def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace)
     )
     verdict.require(build.settings.gateways, subject=str(build.release))
     log(f"packed: {manifest.digest}; {verdict.summary}")
-    return artifact
+    return PackedArtifact(manifest, tuple(layer for layer, _ in layers), files, verdict=verdict)
 
 
 def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor, Path]]:

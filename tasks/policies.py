@@ -79,6 +79,9 @@ def one_client() -> Iterator[SyncPrefectClient]:
         yield context.client
 
 
+_COMPLETED = ("prefect.task_runs", "Finished in state Completed()")
+
+
 def _worth_reading(record: logging.LogRecord) -> bool:
     """Keep a run's log for people: an error that says what to do in its own words, no remark about threads."""
     text = record.getMessage()
@@ -87,8 +90,9 @@ def _worth_reading(record: logging.LogRecord) -> bool:
         record.msg, record.args, record.exc_info = text, None, None
     elif text.startswith("Finished in state Failed("):
         record.msg, record.args = text.replace("\\n", "\n"), None  # shown as Python would write it
-    # In the threads of a batch Prefect's own time limit cannot interrupt; the doors' limits can.
-    return not text.startswith("Timeout of ")
+    # In the threads of a batch Prefect's own time limit cannot interrupt; the doors' limits can. That a task completed
+    # says the run's graph, and the task's own line says what it did.
+    return not text.startswith("Timeout of ") and (record.name, text) != _COMPLETED
 
 
 for _logger in ("prefect.flow_runs", "prefect.task_runs"):

@@ -33,6 +33,13 @@ def find_published(build: PluginBuild, registries: Registries, *, overwrite: boo
     The fingerprint is an annotation of what is published, so the registry answers for every machine.
     Raises VersionTakenError, before anything is built, where the version holds other content.
     """
+    known = _find_published(build, registries, overwrite=overwrite)
+    if known is not None:
+        log(f"already published in {', '.join(map(str, known.holders))}: {known.manifest.digest}")
+    return known
+
+
+def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bool) -> PackedArtifact | None:
     found: dict[Destination, StoredManifest] = {}
     for reference in build.references:
         place = reference.destination
@@ -51,10 +58,9 @@ def find_published(build: PluginBuild, registries: Registries, *, overwrite: boo
             )
     if not found:
         return None
-    holder, manifest = next(iter(found.items()))
-    layers = layers_of(manifest, str(holder))
-    log(f"already published in {holder}: {manifest.digest}")
-    return PackedArtifact(manifest, layers, {}, holder)
+    first, manifest = next(iter(found.items()))
+    holders = tuple(place for place, stored in found.items() if stored.digest == manifest.digest)
+    return PackedArtifact(manifest, layers_of(manifest, str(first)), {}, holders)
 
 
 @step("look-up", "{plan.summary}", seconds=3600, retries=RETRIES)
@@ -83,12 +89,10 @@ def _look_up_one(plugin: PlannedPlugin, *, registries: Registries, when_taken: s
 
 def _state_of(plugin: PlannedPlugin, build: PluginBuild, registries: Registries) -> PlannedPlugin:
     here = replace(plugin, release=build.release)
-    known = find_published(build, registries, overwrite=False)
+    known = _find_published(build, registries, overwrite=False)
     if known is None:
         return here
-    if len(build.destinations) > 1 and not all(
-        _holds(registries.open(place, build.release.name), build, known) for place in build.destinations
-    ):
+    if set(known.holders) != set(build.destinations):
         return here.because("build", "not in every registry yet", artifact=known)
     return here.because("published", "same fingerprint", digest=known.manifest.digest)
 
@@ -102,8 +106,7 @@ def log_in(build: PluginBuild, artifact: PackedArtifact, registries: Registries)
     origins: dict[str, str] = {}
     for place in build.destinations:
         repository = registries.open(place, build.release.name)
-        settled = artifact.holder is not None and _holds(repository, build, artifact)
-        origins[str(place)] = "already there, nothing to prove" if settled else repository.log_in()
+        origins[str(place)] = "already there, nothing to prove" if place in artifact.holders else repository.log_in()
         log(f"log-in at {place}: {origins[str(place)]}")
     return origins
 
@@ -116,11 +119,7 @@ def push_artifact(
     repositories = {place: registries.open(place, build.release.name) for place in build.destinations}
     if not overwrite and len(repositories) > 1:  # of a single one the door asks the same before it writes
         _refuse_taken(build, artifact, repositories)
-    holder = repositories[artifact.holder] if artifact.holder else None
-    states = {
-        place: _publish(build, artifact, repository, holder, overwrite=overwrite)
-        for place, repository in repositories.items()
-    }
+    states = {place: _publish(build, artifact, place, repositories, overwrite=overwrite) for place in repositories}
     publications = []
     for place, repository in repositories.items():
         latest = _follow(build, artifact, repository)
@@ -143,6 +142,7 @@ def verify_artifact(build: PluginBuild, artifact: PackedArtifact, registries: Re
                 folder / str(number),
                 version=build.release.version,
                 declared_version=build.plugin.declared_version,
+                known=artifact,
             )
         _compare(artifact, place, {"digest": pulled.manifest, "version tag": tagged.result()})
         pulled.verdict.require(build.settings.gateways, subject=str(place))
@@ -157,11 +157,6 @@ def module_of(artifact: PackedArtifact, folder: Path) -> Path:
     return extract_module(archive, folder / "plugin.wasm")
 
 
-def _holds(repository: Repository, build: PluginBuild, artifact: PackedArtifact) -> bool:
-    stored = repository.find_manifest(build.release.version)
-    return stored is not None and stored.digest == artifact.manifest.digest
-
-
 def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, Repository]) -> None:
     """Look at every destination before the first is written to, so that none is left half published."""
     for place, repository in places.items():
@@ -173,18 +168,20 @@ def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Des
 def _publish(
     build: PluginBuild,
     artifact: PackedArtifact,
-    repository: Repository,
-    holder: Repository | None,
+    place: Destination,
+    repositories: Mapping[Destination, Repository],
     *,
     overwrite: bool,
 ) -> str:
-    if holder is None:
+    repository = repositories[place]
+    if place in artifact.holders:
+        return "already-there"
+    if not artifact.holders:
         blobs = {digest: _opener(Path(path)) for digest, path in artifact.files.items()}
         return publishing.push_artifact(
             repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite, is_free=not overwrite
         )
-    if _holds(repository, build, artifact):
-        return "already-there"
+    holder = repositories[artifact.holders[0]]
     publishing.copy_artifact(
         holder, repository, artifact.manifest.digest, tag=build.release.version, overwrite=overwrite
     )

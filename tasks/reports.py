@@ -116,7 +116,9 @@ def post_report(
 @step("post-table", "{plan.summary}", seconds=300, retries=3)
 def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
     """Post what became of every plugin of a repository as a table of the run."""
-    create_table_artifact(plan.rows(), key="published-plugins", description=f"{request.repository}: {plan.summary}")
+    create_table_artifact(
+        plan.report_rows(), key="published-plugins", description=f"{request.repository}: {plan.summary}"
+    )
     log(plan.summary)
 
 

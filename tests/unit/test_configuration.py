@@ -70,3 +70,14 @@ def test_images_are_set_by_builder() -> None:
 def test_a_bad_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         load_site({name: value})
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000 + "]" * 200_000, "- " * 200_000, "a: " + "{a: " * 100_000])
+def test_deep_nesting_is_an_error_and_not_the_end_of_the_process(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="nested too deeply"):
+        load_configuration(text)
+
+
+def test_a_date_that_is_none_is_told_as_a_fault_of_the_file() -> None:
+    with pytest.raises(ConfigurationError, match="not valid YAML: month must be"):
+        load_configuration("source_url: 2026-13-45\n")

@@ -12,6 +12,7 @@ from pluginyard.archives import PLUGIN, open_archive
 from pluginyard.errors import RegistryError
 from pluginyard.judge import judge_artifact
 from pluginyard.oci import Descriptor, StoredManifest
+from pluginyard.plugins import PackedArtifact
 from pluginyard.verdicts import Verdict
 from tasks.doors.registries.received import blobs_of
 from tasks.doors.registries.repository import Repository
@@ -35,9 +36,19 @@ class PulledArtifact:
 
 
 def pull_artifact(
-    repository: Repository, tag_or_digest: str, folder: Path, *, version: str = "", declared_version: str = ""
+    repository: Repository,
+    tag_or_digest: str,
+    folder: Path,
+    *,
+    version: str = "",
+    declared_version: str = "",
+    known: PackedArtifact | None = None,
 ) -> PulledArtifact:
-    """Pull a manifest and all its blobs into `folder`, and judge them; raise RegistryError where it is not there."""
+    """Pull a manifest and all its blobs into `folder`, and judge them; raise RegistryError where it is not there.
+
+    Every byte is compared with its digest. So where the manifest is that of `known`, whose bytes were judged before
+    they were pushed, the verdict is the one of then: it follows from the bytes.
+    """
     manifest = repository.find_manifest(tag_or_digest)
     if manifest is None:
         raise RegistryError(
@@ -62,6 +73,8 @@ def pull_artifact(
         # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
             list(pool.map(lambda blob: open_blob(blob).close(), blobs_of(manifest, str(repository))))
+    if known and known.verdict and known.manifest.content == manifest.content:
+        return PulledArtifact(manifest, known.verdict, folder)
     verdict = judge_artifact(
         manifest=manifest,
         open_blob=open_blob,
