@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,16 @@ _INGEST = "ingest"
 """Folder of unfinished files; the name oras uses for its own."""
 _STALE_SECONDS = 24 * 3600
 _INDEX_LIMIT = 64 * 1024 * 1024
+
+
+@lru_cache(maxsize=4)
+def _parse_index(path: Path, stamp: tuple[int, int, int]) -> dict[str, Any]:
+    """Return the index as it is since `stamp`: who asks for a thousand tags of a folder has it parsed once.
+
+    The file is only ever replaced, by another one with another stamp. ValueError, TypeError or KeyError: it is none.
+    """
+    index = json.loads(path.read_bytes())
+    return {**index, "manifests": [entry for entry in index["manifests"] if isinstance(entry["digest"], str)]}
 
 
 @dataclass(frozen=True)
@@ -67,15 +78,17 @@ class LayoutStore:
         with self._translated("cannot read the layout's index"):
             if not path.exists():
                 return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
-            content = path.read_bytes() if path.stat().st_size <= _INDEX_LIMIT else b""
-        try:
-            index = json.loads(content)
-            entries = [entry for entry in index["manifests"] if isinstance(entry["digest"], str)]
-        except (ValueError, TypeError, KeyError):
-            raise RegistryError(
-                "the layout's index.json is damaged", subject=self.subject, remedy="restore it, or take another folder"
-            ) from None
-        return {**index, "manifests": entries}
+            facts = path.stat()
+            stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+            try:
+                index = _parse_index(path, stamp) if facts.st_size <= _INDEX_LIMIT else {}
+                return {**index, "manifests": list(index["manifests"])}
+            except (ValueError, TypeError, KeyError):
+                raise RegistryError(
+                    "the layout's index.json is damaged",
+                    subject=self.subject,
+                    remedy="restore it, or take another folder",
+                ) from None
 
     def read_small_blob(self, digest: str) -> bytes:
         """Return a blob that must be a manifest; raise RegistryError where it is longer than one may be."""
