@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ ADVICE = (
     "VerdictError: broken-no-abi 1.0.0: Higress would not load it (M6)",
     "remedy: build with a proxy-wasm SDK",
 )
+REFUSED = "Oops. Something went wrong."
 STEPS = (
     "resolve-release wasm-go-request-block-v1.0.0",
     "checkout-source git://127.0.0.1",
@@ -111,12 +114,16 @@ def submit(page: Page, site: DeployedServer) -> None:
     known = {run["id"] for run in runs_on_demand(site)}
 
     def begun() -> list[str]:
-        if {"Oops. Something went wrong.", "Submit"} <= set(page.text().splitlines()):
-            page.press("Submit")
         return [run["id"] for run in runs_on_demand(site) if run["id"] not in known]
 
-    page.press("Submit")
-    (run,) = await_that(begun, "the run of the form", 60)
+    for _ in range(4):
+        page.enter("Submit")
+        with suppress(AssertionError):
+            await_that(lambda: begun() or REFUSED in page.text(), "an answer to the form", 30)
+        time.sleep(5)  # what is refused stays to be read, so this is as long as an answer may take
+        if begun():
+            break
+    run = begun()[0]
     page.open(f"{site.url.removesuffix('/api')}/runs/flow-run/{run}")
 
 

@@ -15,6 +15,7 @@ import pytest
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -70,6 +71,11 @@ class Page:
         """Click what says exactly `text`: a button, a link, a tab."""
         own = f"normalize-space(.)='{text}'"
         self.click(f"(//*[{own} and not(*[{own}])])[last()]", text)
+
+    def enter(self, text: str) -> None:
+        """Press the enter key on the button that says `text`: a message that lies over it does no harm."""
+        found = f"//button[normalize-space(.)='{text}']"
+        self._until(lambda: self._shown(found).send_keys(Keys.ENTER) or True, f"to press enter on {text}")
 
     def follow(self, part: str) -> None:
         """Click the first link whose address holds `part`."""
