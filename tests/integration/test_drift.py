@@ -15,6 +15,7 @@ from pluginyard.references import Destination
 from pluginyard.site import Site
 from pluginyard.tag_watch import DAY
 from pluginyard.verify_requests import VerifyRequest
+from tasks.connections import Registries
 from tasks.doors.registries import move_latest, push_artifact
 from tasks.verification import observe_published
 from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in
@@ -43,7 +44,8 @@ class Watched:
         site = Site(plain_http=self.place.access.plain_http, ca_bundle=self.place.access.ca_bundle)
         scope = Scope((SourcePlugin(self.name),), (where,), ("higress",))
         request = VerifyRequest(plugins=[self.name], **fields)
-        seen = observe_published.fn(request, scope, {where: self.record}, self.folder, site=site)
+        registries = Registries(site, plain_http=False)
+        seen = observe_published.fn(request, scope, {where: self.record}, self.folder, registries)
         drift = judge_drift(scope, seen, {where: self.record})
         self.record = drift.records[where]
         return drift
