@@ -121,12 +121,16 @@ def test_content_that_changed_after_packing_is_not_published(place: Place) -> No
     assert not place.open(name).has_blob(artifact.archive)
 
 
-def test_the_login_says_where_the_credentials_came_from_and_leaves_no_upload(place: Place) -> None:
+def test_the_login_says_where_the_credentials_came_from_and_what_it_opens_is_used(place: Place) -> None:
     name = new_name()
+    artifact = make_artifact(name)
     asked = place.credentials is not None
-    assert place.open(name).log_in() == ("the test" if asked else "anonymous")
-    if place.registry:
-        assert [path for path in place.registry.uploads_under_way() if name in str(path)] == []
+    for version in ("1.0.0", "1.0.1"):  # the second finds all blobs there
+        repository = place.open(name)
+        assert repository.log_in() == ("the test" if asked else "anonymous")
+        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        if place.registry:
+            assert [path for path in place.registry.uploads_under_way() if name in str(path)] == []
 
 
 def test_a_copy_has_the_same_digest_as_the_original(place: Place, open_registry, tmp_path) -> None:

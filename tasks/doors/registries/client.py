@@ -40,8 +40,8 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras ship
         self.container = _container(find_quirks(host).api_host or host, repository)
         base_url = f"{self.prefix}://{self.container.registry}"
         self.transport = Transport(self.session, base_url, f"{host}/{repository}", access, credentials)
-        self.brought: set[str] = set()
-        """Digests of the blobs that were uploaded to prove the right to: nobody has to ask whether they are there."""
+        self.opened: list[tuple[float, str]] = []
+        """Uploads that were opened to prove the right to, for the first blobs that need one; since when, and where."""
         self.pull = scopes_of(repository, "pull")
         self.push = scopes_of(repository, "pull,push")
 

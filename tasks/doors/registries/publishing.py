@@ -1,4 +1,4 @@
-"""Publish an artifact whole: blobs side by side, the manifest by digest, and only then its tags."""
+"""Publish an artifact whole: blobs side by side, only then the manifest by its tag, and last `latest`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ def push_artifact(
     if stored is not None and not overwrite:
         raise version_taken(f"{repository}:{version_tag}", stored.digest)
     push_blobs(repository, blobs_of(manifest, str(repository)), blobs, mount_from=mount_from)
-    repository.push_manifest(manifest, None)
     repository.push_manifest(manifest, version_tag, replace=overwrite)
     return "published"
 
@@ -131,8 +130,7 @@ def copy_artifact(
         copy_artifact(source, target, child.digest)
     for descriptor in blobs_of(manifest, str(source)):
         _copy_blob(source, target, descriptor)
-    target.push_manifest(manifest, None)
-    return target.push_manifest(manifest, tag, replace=overwrite) if tag else manifest.digest
+    return target.push_manifest(manifest, tag or None, replace=overwrite)
 
 
 def _copy_blob(source: Repository, target: Repository, descriptor: Descriptor) -> None:

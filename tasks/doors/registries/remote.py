@@ -75,20 +75,23 @@ class RemoteRepository:
         return uploads.push_blob(self._client, descriptor, open_content, mount_from)
 
     def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
-        """Store the manifest by `tag`, or by digest; return the digest read back from the registry.
+        """Store the manifest by `tag`, or by digest; return the digest that stands there now.
 
         A registry has no compare-and-swap: without `replace` the tag is looked at right before and right
-        after, which leaves a race of different contents a window of milliseconds, and tells of it.
+        after, which leaves a race of different contents a window of milliseconds, and tells of it. With it,
+        and by digest, the registry's own word on what it stored is enough: others may replace it as well.
         """
-        if tag and not replace:
+        uploads.end_proof(self._client)
+        may_replace = replace or not tag
+        if tag and not may_replace:
             self._check_free(tag, manifest)
         url = self._client.manifest_url(tag or manifest.digest)
         headers = {"Content-Type": manifest.media_type}
         response = self._transport.send(Call("PUT", url, self._client.push, headers, manifest.content), 200, 201, 202)
-        if not tag and response.headers.get("Docker-Content-Digest") == manifest.digest:
-            return manifest.digest  # the address is the content's own: there is nothing else to read back
+        if may_replace and response.headers.get("Docker-Content-Digest") == manifest.digest:
+            return manifest.digest
         stored = self.find_manifest(tag or manifest.digest)
-        if stored and tag and not replace and stored.digest != manifest.digest:
+        if stored and tag and not may_replace and stored.digest != manifest.digest:
             raise version_taken(self._subject(tag), stored.digest)
         if stored is None or stored.digest != manifest.digest:
             raise TagMovedError(

@@ -43,7 +43,7 @@ class Repository(Protocol):
         """Bring the blob there as a stream; `mount_from` names a repository of this host that has it."""
 
     def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
-        """Store the manifest by `tag`, or by digest; return the digest read back from the store.
+        """Store the manifest by `tag`, or by digest; return the digest that stands there now.
 
         Without `replace`, a tag that already holds another digest stays: VersionTakenError.
         """

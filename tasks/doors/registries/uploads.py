@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import requests
@@ -18,9 +20,10 @@ from tasks.doors.registries.streams import OutgoingBlob
 from tasks.doors.registries.transport import Call
 
 _EMPTY = {"Content-Length": "0"}
-_PROOF_CONTENT = b"{}"
-_PROOF = Descriptor("application/octet-stream", digest_of(_PROOF_CONTENT), len(_PROOF_CONTENT))
 _BINARY = {"Content-Type": "application/octet-stream"}
+_CONFIG_CONTENT = b"{}"
+_CONFIG = Descriptor("application/octet-stream", digest_of(_CONFIG_CONTENT), len(_CONFIG_CONTENT))
+_FRESH = 60.0
 
 
 def has_blob(client: RegistryClient, descriptor: Descriptor, scopes: frozenset[str]) -> bool:
@@ -35,20 +38,28 @@ def push_blob(client: RegistryClient, descriptor: Descriptor, open_content: Open
 
 
 def prove_push(client: RegistryClient) -> None:
-    """Upload the two bytes that are the config of every artifact: the proof that every registry understands.
+    """Open an upload: who may not push is refused here. The first blob that is new to the registry goes on with it.
 
-    Without a question whether they are there: who may read that may not write yet. An upload that is opened and
-    cancelled would prove the same, but to cancel wants the right to delete.
+    See `end_proof` for when none is.
     """
-    client.transport.attempts.run(lambda: _upload(client, _PROOF, lambda: io.BytesIO(_PROOF_CONTENT), _begin(client)))
-    client.brought.add(_PROOF.digest)
+    location = client.transport.attempts.run(lambda: _begin(client))
+    client.opened.append((time.monotonic(), location))
+
+
+def end_proof(client: RegistryClient) -> None:
+    """End an upload that no blob needed, with the two bytes that are the config of every artifact.
+
+    To cancel it instead would want the right to delete. Registries clear away what is left where this fails.
+    """
+    location = _take_opened(client)
+    with suppress(PluginyardError):
+        if location:
+            _upload(client, _CONFIG, lambda: io.BytesIO(_CONFIG_CONTENT), location)
 
 
 def _push_once(
     client: RegistryClient, descriptor: Descriptor, open_content: OpenContent, mount_from: str
 ) -> PushedBlob:
-    if descriptor.digest in client.brought:
-        return "present"
     head = Call("HEAD", client.blob_url(descriptor.digest), client.push)
     if client.transport.send_once(head, 200, 404).status_code == 200:
         return "present"
@@ -56,7 +67,7 @@ def _push_once(
     if location is None:
         return "mounted"
     if not location:
-        location = _begin(client)
+        location = _take_opened(client) or _begin(client)
     _upload(client, descriptor, open_content, location)
     return "uploaded"
 
@@ -64,6 +75,15 @@ def _push_once(
 def _begin(client: RegistryClient) -> str:
     call = Call("POST", client.uploads_url(), client.push, _EMPTY)
     return _location(client.transport.send_once(call, 202))
+
+
+def _take_opened(client: RegistryClient) -> str:
+    """Return the address of an upload that was opened a moment ago, else nothing. Each is taken once: no try shares."""
+    with suppress(IndexError):
+        since, location = client.opened.pop()
+        if time.monotonic() - since < _FRESH:
+            return location
+    return ""
 
 
 def _mount(client: RegistryClient, descriptor: Descriptor, source: str) -> str | None:
