@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
 
+from benchmarks.shell_pipeline import IMAGE
 from benchmarks.stage import Stage
 
 _LABEL = "io.pluginyard.benchmark"
 _FROM = "FROM ${BASE_IMAGE}\n"
+_WITH_GO = "pluginyard-benchmark/golang"
+_ADD_GIT = f"""FROM {IMAGE}
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends git && ln -s go-1.24 /usr/lib/go
+"""
 
 
 @contextlib.contextmanager
@@ -32,6 +38,15 @@ def cold_builders(stage: Stage) -> Iterator[Stage]:
         yield stage.with_settings(PLUGINYARD_BUILDERS=str(folder))
     finally:
         _remove_images(stage, f"{_LABEL}={mark}")
+
+
+def on_base_with_go(stage: Stage) -> Stage:
+    """Let the builder's image start from one that has Go and git, as the default one (golang) has."""
+    making = [*stage.shell.docker, "build", "--quiet", "--tag", _WITH_GO, "-"]
+    subprocess.run(
+        making, input=_ADD_GIT, text=True, check=True, capture_output=True, env={**os.environ, "DOCKER_BUILDKIT": "0"}
+    )
+    return stage.with_settings(PLUGINYARD_BASE_IMAGE=_WITH_GO)
 
 
 def _remove_images(stage: Stage, label: str) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from benchmarks.cold_builders import cold_builders
+from benchmarks.cold_builders import cold_builders, on_base_with_go
 from benchmarks.figures import Readings, render_table, sum_by_name
 from benchmarks.publish import describe_machine, prepare, publish_all, run_one_process, say
 from benchmarks.sample_plugins import MIXED, make_plugins
@@ -24,6 +24,7 @@ SIZES = (10, 60, 240, 1000)
 SHELL = "shell in sequence"
 SHELL_COLD = "shell in sequence, its image made first"
 COLD, EMPTY, WARM = "the run makes the builder's image", "our cache empty", "warm"
+COLD_ON_GO = f"{COLD} on one that has Go"
 
 
 @dataclass
@@ -102,7 +103,7 @@ def measure_changed(stage: Stage, registry: RunningRegistry, at_once: Sequence[i
     seconds.add(SHELL_COLD, made + done["total"])
     for number in at_once:
         with cold_builders(stage) as cold:
-            for state, own in ((COLD, cold), (EMPTY, stage), (WARM, stage)):
+            for state, own in ((COLD, cold), (COLD_ON_GO, on_base_with_go(cold)), (EMPTY, stage), (WARM, stage)):
                 stage.change()
                 if state != WARM:
                     stage.forget_builds()
