@@ -118,7 +118,16 @@ class Recipe:
         return _fill(self.builder.definition.compile.output, {"work": work, "folder": self.folder})
 
     def on_host(self, version: str) -> Recipe:
-        """Return the recipe for a toolchain of this machine: another identity."""
+        """Return the recipe for a toolchain of this machine: another identity.
+
+        Raises ConfigurationError where the plugin's own `.prebuild` would run outside a container.
+        """
+        if PREBUILD in self.compile.commands:
+            raise ConfigurationError(
+                "the plugin's .prebuild runs in a container only, and this machine's own toolchain would build it",
+                subject=f"{self.folder}/.prebuild",
+                remedy="start Docker, or name its address in DOCKER_HOST; else commit what .prebuild makes",
+            )
         known = {**self.identity, "kind": "host", "toolchain": f"{self.identity['toolchain'].split()[0]} {version}"}
         return replace(self, kind="host", version=version, identity={**known, "image": ""})
 

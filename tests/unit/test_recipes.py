@@ -118,6 +118,15 @@ def test_an_allowed_prebuild_runs_in_the_compile_step_only() -> None:
     assert ("sh", "./.prebuild") not in recipe.fetch.commands
 
 
+def test_an_allowed_prebuild_is_refused_where_this_machine_itself_would_run_it() -> None:
+    recipe = plan("rust", BuildSettings(allow_prebuild=True), has_prebuild=True)
+    with pytest.raises(ConfigurationError, match="in a container only") as raised:
+        recipe.on_host("1.85")
+    assert raised.value.subject == f"{FOLDER}/.prebuild"
+    assert "DOCKER_HOST" in raised.value.remedy
+    assert plan("rust", BuildSettings(allow_prebuild=True)).on_host("1.85").kind == "host"
+
+
 CHANGES: dict[str, dict[str, Any]] = {
     "version": {"settings": BuildSettings(versions={"go": "1.24.5"})},
     "pinned base": {"settings": BuildSettings(base_images={"go": PINNED})},
