@@ -43,7 +43,7 @@ def host_version(site: Site) -> Callable[[Builder], str]:
     """
 
     def version(builder: Builder) -> str:
-        if site.engine == "container" or (site.engine == "auto" and containers.find_engine(site.engine_address)):
+        if site.engine == "container" or (site.engine == "auto" and containers.engine_answers(site.engine_address)):
             return ""
         found = toolchains.find_toolchain(builder)
         if found is None:

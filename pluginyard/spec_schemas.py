@@ -10,9 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
-
 from pluginyard.verdicts import Finding, find
 
 SCOPES = ("GLOBAL", "RULE", "ANY", "INSTANCE", "ALL")
@@ -130,6 +127,10 @@ class _Walk:
 
 def _violations(example: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     """Yield at most ten reasons; the empty registry keeps the library from fetching anything."""
+    # Not above: `pluginyard plan` checks no example, and these take a tenth of its time to import.
+    from jsonschema import Draft202012Validator
+    from referencing import Registry
+
     validator = Draft202012Validator(schema, registry=Registry())
     for count, error in enumerate(validator.iter_errors(example)):
         if count >= _MAX_ERRORS:

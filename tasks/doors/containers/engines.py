@@ -51,23 +51,21 @@ def find_engine(address: str = "") -> Engine | None:
     Raises EngineUnavailableError where an engine is named and does not answer.
     """
     named = address or os.environ.get("DOCKER_HOST", "")
-    if not named and not _is_usable(usual := _usual_socket()):
+    if not (place := named or usual_address()):
         return None
     try:
-        return _connect(named or f"unix://{usual}")
+        return _connect(place)
     except EngineUnavailableError:
         if named:
             raise
         return None
 
 
-def _usual_socket() -> str:
+def usual_address() -> str:
+    """Return the address of the socket this machine usually has, empty where there is none that may be used."""
     rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
-    return str(rootless) if rootless.exists() else USUAL_SOCKET
-
-
-def _is_usable(socket: str) -> bool:
-    return os.access(socket, os.R_OK | os.W_OK)
+    usual = str(rootless) if rootless.exists() else USUAL_SOCKET
+    return f"unix://{usual}" if os.access(usual, os.R_OK | os.W_OK) else ""
 
 
 def _connect(address: str) -> Engine:
