@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
+from pluginyard.cargo import cargo_paths, parse_toml
 from pluginyard.errors import SourceError
 from pluginyard.plugins import LINK, SUBMODULE, SourceFile, SourceTree
 
@@ -77,10 +76,7 @@ def local_dependencies(manifest: str, text: str, *, subject: str) -> tuple[str, 
     if manifest == "go.mod":
         return _go_replacements(text)
     if manifest == "Cargo.toml":
-        try:
-            return tuple(_cargo_paths(tomllib.loads(text)))
-        except tomllib.TOMLDecodeError as error:
-            raise SourceError(f"not valid TOML: {error}", subject=subject, remedy="mend the file") from error
+        return cargo_paths(parse_toml(text, subject=subject), subject=subject)
     return ()
 
 
@@ -89,24 +85,6 @@ def _go_replacements(text: str) -> tuple[str, ...]:
     targets = (re.search(r"=>\s*\"?([^\s\"]+)\"?\s*$", line) for line in lines)
     paths = (found[1] for found in targets if found)
     return tuple(path for path in paths if path.startswith(("./", "../", "/")) or path in (".", ".."))
-
-
-def _cargo_paths(document: dict[str, Any]) -> Iterator[str]:
-    """Yield every `path` of a dependency table, and the workspace root where one is named."""
-    for key, value in document.items():
-        if not isinstance(value, dict):
-            continue
-        if key.endswith("dependencies") or key in ("replace",):
-            yield from (item["path"] for item in value.values() if isinstance(item, dict) and "path" in item)
-        elif key == "package" and "workspace" in value:
-            yield value["workspace"]
-        elif key == "patch":
-            for source in value.values():
-                yield from _cargo_paths({"dependencies": source})
-        elif key in ("target", "workspace"):
-            for table in [value, *value.values()]:
-                if isinstance(table, dict):
-                    yield from _cargo_paths({k: v for k, v in table.items() if k.endswith("dependencies")})
 
 
 def _cargo_workspace(tree: SourceTree, folder: str, read: Read) -> str | None:

@@ -125,9 +125,28 @@ def test_further_inputs_are_named_by_the_configuration() -> None:
         collect(files, "a", inputs=("nothing",))
 
 
-def test_a_cargo_file_that_does_not_parse_is_named() -> None:
-    with pytest.raises(SourceError, match="not valid TOML"):
-        local_dependencies("Cargo.toml", "[", subject="a/Cargo.toml")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[", "not valid TOML"),
+        ("x = " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("x = " + "1" * 5000, "number too long"),
+        ("[dependencies]\nx = {path = 1}", "a path is 1, which is no text"),
+        ("[package]\nworkspace = [1]", "a path is .1., which is no text"),
+        ("[patch.crates-io]\nx = {path = {}}", "a path is {}"),
+    ],
+)
+def test_a_cargo_file_that_cargo_would_not_read_is_named(text: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as failure:
+        local_dependencies("Cargo.toml", text, subject="a/Cargo.toml")
+    assert failure.value.subject == "a/Cargo.toml"
+
+
+@pytest.mark.parametrize(
+    "text", ["package = 1", "dependencies = [1]", "[patch]\nx = 1", "[target]\nx = 1", "workspace = []"]
+)
+def test_a_cargo_file_of_another_shape_names_no_dependency(text: str) -> None:
+    assert local_dependencies("Cargo.toml", text, subject="a/Cargo.toml") == ()
 
 
 def test_what_lies_in_a_nested_package_is_left_out_however_deep_and_beside_names_that_begin_alike() -> None:
