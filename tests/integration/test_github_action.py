@@ -17,6 +17,11 @@ from tests.machine.registries import RunningRegistry
 
 PROJECT = Path(__file__).parents[2]
 TAG = "refs/tags/wasm-go-request-block-v1.0.0"
+# What the steps import: a file of the same name in the workspace must not be taken for it.
+TRAPS = (
+    *("yaml", "uvicorn", "flows", "deployments", "prefect", "sitecustomize"),
+    *("hashlib", "venv", "pip", "runpy", "ensurepip", "encodings", "site"),
+)
 HOSTILE = ("$(touch marker)", "`touch marker`", "x; touch marker", 'x" || touch marker #', "x\ntouch marker", "--help")
 Run = Callable[..., ActionRun]
 
@@ -33,8 +38,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give what actions/checkout leaves, with modules that would be run by an action that looks for its own there."""
     folder = make_repository(tmp_path_factory.mktemp("workspace") / "plugins")
     trap = "import pathlib; pathlib.Path(__file__).with_name('marker').touch()\n"
-    for name in ("yaml.py", "uvicorn.py", "flows.py", "deployments.py", "prefect.py", "sitecustomize.py"):
-        (folder / name).write_text(trap)
+    for name in TRAPS:
+        (folder / f"{name}.py").write_text(trap)
     commit(folder, "Add modules")
     return folder
 
@@ -48,12 +53,22 @@ def run(tmp_path: Path, workspace: Path, tools: Path) -> Run:
             "PLUGINYARD_CACHE": str(tmp_path / "cache"),
             "PLUGINYARD_ENGINE": "host",
         }
-        python = {"python": sys.executable}
+        python = {"python": str(_python_that_tells(tmp_path))}
         done = run_action(PROJECT, tmp_path, python | inputs, github, {**plain_environment(), **own, **environment})
         assert not list(workspace.rglob("marker")), "code of the workspace was run"
+        assert "\nREGISTRY_" not in (tmp_path / "installs-with").read_text(), "the password is there while it installs"
         return done
 
     return run
+
+
+def _python_that_tells(folder: Path) -> Path:
+    """Return a Python for the Install step that writes its environment to `folder` first."""
+    found = folder / "python"
+    told = folder / "installs-with"
+    found.write_text(f'#!/bin/sh\nenv >> "{told}"\nexec "{sys.executable}" "$@"\n')
+    found.chmod(0o755)
+    return found
 
 
 def test_a_pushed_tag_is_published_with_the_variables_of_the_old_workflow(
@@ -121,3 +136,15 @@ def test_a_typed_version_may_have_the_leading_v() -> None:
     assert "--version=1.2.3" in choose_arguments({"INPUT_PLUGIN_NAME": "x", "INPUT_VERSION": "v1.2.3"})
     with pytest.raises(RequestError, match="neither"):
         choose_arguments({"GITHUB_REF": "refs/heads/main"})
+
+
+def test_the_workflow_to_copy_hands_on_every_name_and_pins_the_checkout() -> None:
+    guide = (PROJECT / "docs" / "github-action.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    job = yaml.safe_load(block)["jobs"]["publish"]
+    read = set(re.findall(r'"((?:PLUGIN_)?IMAGE_[A-Z_]+)"', (PROJECT / "pluginyard" / "site.py").read_text()))
+    assert len(read) == 4
+    assert {*read, "REGISTRY_USERNAME", "REGISTRY_PASSWORD"} == set(job["env"])
+    checkout, ours = (step["uses"] for step in job["steps"] if "uses" in step)
+    assert re.fullmatch(r"actions/checkout@[0-9a-f]{40}", checkout)
+    assert ours.endswith("@COMMIT")
