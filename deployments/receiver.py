@@ -12,8 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import uvicorn
 from fastapi import BackgroundTasks, FastAPI, Request
@@ -22,20 +21,25 @@ from prefect.settings import PREFECT_API_URL
 from starlette.requests import ClientDisconnect
 
 from deployments.runs import Runs
+from deployments.slow_clients import limit_waiting
+from deployments.trusted import Trusted, read_file
 from pluginyard.admission import Receipts, TokenBuckets
 from pluginyard.deliveries import DELIVERY, EVENT, Delivery, Ignored, Refusal, judge_delivery
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.receiver_settings import ReceiverSettings, load_receiver_settings
 
-BODY_SECONDS = 10
-MOST_CONNECTIONS = 256
+MOST_WAITING = 256
+MOST_AT_WORK = 256
+_LONGEST_ADDRESS = 64
 _log = logging.getLogger(__name__)
 
 
 def create_receiver(settings: ReceiverSettings) -> FastAPI:
     """Create the application; it asks the Prefect server that PREFECT_API_URL names."""
     receiver = _Receiver(settings)
-    application = FastAPI(title="pluginyard receiver", docs_url=None, redoc_url=None, openapi_url=None)
+    application = FastAPI(
+        title="pluginyard receiver", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
 
     @application.post("/github")
     async def github(request: Request, later: BackgroundTasks) -> JSONResponse:
@@ -52,32 +56,40 @@ class _Receiver:
     """Hand each delivery to the judge, and act on the verdict."""
 
     def __init__(self, settings: ReceiverSettings) -> None:
-        self._settings = settings
+        self._settings, self._trusted = settings, Trusted(settings.repositories, os.environ)
         self._runs = Runs(settings.deployment, settings.seconds)
         self._buckets = TokenBuckets(settings.rate, settings.burst)
         self._receipts = Receipts()
 
     async def receive(self, request: Request, later: BackgroundTasks) -> JSONResponse:
-        """Answer one request."""
-        client = request.client.host if request.client else ""
-        if wait := self._buckets.take(client, time.monotonic()):
-            return _refuse(Refusal(429, "too many requests"), client, {"Retry-After": str(int(wait) + 1)})
-        body = await _read_body(request, self._settings.max_bytes)
-        if isinstance(body, Refusal):
-            return _refuse(body, client, {"Connection": "close"})
+        """Answer one request.
+
+        Only what was judged is counted: for the repository whose secret signed it, else for the client's address.
+        So strangers use up nothing of GitHub's, even where all come from the address of one proxy.
+        """
+        client = request.client.host[:_LONGEST_ADDRESS] if request.client else ""
         headers = _headers(request)
-        judged = judge_delivery(headers, body, self._settings.repositories)
+        judged = await self._judge(request, headers)
+        if isinstance(judged, Delivery):
+            if self._receipts.take(judged.id, judged.content, time.monotonic()):
+                return await self._start(judged, client, later)
+            judged = Refusal(409, f"delivery {judged.id} is a replay", judged.repository)
+        if wait := self._buckets.take(judged.repository.lower() or client, time.monotonic()):
+            return _refuse_for(wait, client)
         if isinstance(judged, Refusal):
             return _refuse(judged, client)
-        if isinstance(judged, Ignored):
-            _log.info("ignored: %s, delivery %s: %s", headers[EVENT], headers[DELIVERY], judged.reason)
-            return JSONResponse({"status": "ignored", "reason": judged.reason})
-        return await self._start(judged, client, later)
+        _log.info("ignored: %s, delivery %s: %s", headers[EVENT], headers[DELIVERY], judged.reason)
+        return JSONResponse({"status": "ignored", "reason": judged.reason})
+
+    async def _judge(self, request: Request, headers: Mapping[str, str]) -> Delivery | Ignored | Refusal:
+        body = await _read_body(request, headers, self._settings)
+        return body if isinstance(body, Refusal) else judge_delivery(headers, body, self._trusted.current())
 
     async def _start(self, delivery: Delivery, client: str, later: BackgroundTasks) -> JSONResponse:
         """Start the run, and answer once the server has stored it."""
-        if not self._receipts.take(delivery.id, delivery.content, time.monotonic()):
-            return _refuse(Refusal(409, f"delivery {delivery.id} is a replay", signed=True), client)
+        if wait := self._buckets.take(f"{delivery.repository.lower()} runs", time.monotonic()):
+            self._receipts.forget(delivery.id, delivery.content)
+            return _refuse_for(wait, client)
         try:
             run = await self._runs.start(delivery)
         except Exception as error:  # whatever it is, the delivery is not stored, and GitHub must know
@@ -90,24 +102,23 @@ class _Receiver:
         return JSONResponse({"status": status, "flow_run": str(run.id)}, 202, background=later)
 
 
-async def _read_body(request: Request, most: int) -> bytes | Refusal:
+async def _read_body(request: Request, headers: Mapping[str, str], settings: ReceiverSettings) -> bytes | Refusal:
     """Return the body; refuse it as soon as it is too large, whatever its Content-Length says."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return Refusal(415, "the webhook's content type is not application/json", signed=True)
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > most:
-        return Refusal(413, f"a body of {declared} bytes", signed=False)
-    body = bytearray()
+    declared, body = headers.get("content-length", ""), bytearray()
+    if declared.isdecimal() and int(declared) > settings.max_bytes:
+        return Refusal(413, f"a body of {declared} bytes")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(settings.request_seconds):
             async for part in request.stream():
                 body += part
-                if len(body) > most:
-                    return Refusal(413, f"a body of more than {most} bytes")
+                if len(body) > settings.max_bytes:
+                    return Refusal(413, f"a body of more than {settings.max_bytes} bytes")
     except TimeoutError:
-        return Refusal(408, f"the body took more than {BODY_SECONDS} s")
+        return Refusal(408, f"the body took more than {settings.request_seconds:g} s")
     except ClientDisconnect:
         return Refusal(400, "the client went away")
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return Refusal(415, "the webhook's content type is not application/json")
     return bytes(body)
 
 
@@ -123,48 +134,48 @@ def _refuse(refusal: Refusal, client: str, headers: dict[str, str] | None = None
     return JSONResponse(told, refusal.status, headers)
 
 
+def _refuse_for(seconds: float, client: str) -> JSONResponse:
+    return _refuse(Refusal(429, "too many requests"), client, {"Retry-After": str(int(seconds) + 1)})
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until interrupted; return the exit code of the first setting that does not fit."""
     parser = argparse.ArgumentParser("python -m deployments.receiver", description="Receive GitHub's webhooks")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback only)")
     parser.add_argument("--port", type=int, default=4300)
-    parser.add_argument("--trust-proxy", metavar="ADDRESS", help="reverse proxy whose X-Forwarded-For names the client")
+    parser.add_argument("--trust-proxy", metavar="ADDRESS", help="what PLUGINYARD_RECEIVER_TRUST_PROXY says else")
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        application = create_receiver(_settings())
+        settings = _settings(arguments.trust_proxy)
     except PluginyardError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     uvicorn.run(
-        application,
+        create_receiver(settings),
         host=arguments.host,
         port=arguments.port,
-        proxy_headers=arguments.trust_proxy is not None,
-        forwarded_allow_ips=arguments.trust_proxy,
-        limit_concurrency=MOST_CONNECTIONS,
+        http=limit_waiting(settings.request_seconds, MOST_WAITING),
+        ws="none",
+        proxy_headers=bool(settings.trust_proxy),
+        forwarded_allow_ips=settings.trust_proxy or None,
+        limit_concurrency=MOST_WAITING + MOST_AT_WORK,
         server_header=False,
+        # A connection that is kept closes some time, perhaps just as a proxy sends the next delivery on it.
+        headers=[("Connection", "close")],
         log_config=None,
     )
     return 0
 
 
-def _settings() -> ReceiverSettings:
+def _settings(trust_proxy: str | None) -> ReceiverSettings:
     if not PREFECT_API_URL.value():
         raise ConfigurationError(
             "no Prefect server is named", subject="PREFECT_API_URL", remedy="set it, as http://127.0.0.1:4200/api"
         )
-    return load_receiver_settings(os.environ, _read_file)
-
-
-def _read_file(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot be read: {error.strerror}", subject=path, remedy="check PLUGINYARD_GITHUB_SECRETS_FILE"
-        ) from None
+    typed = {"PLUGINYARD_RECEIVER_TRUST_PROXY": trust_proxy} if trust_proxy else {}
+    return load_receiver_settings({**os.environ, **typed}, read_file)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
@@ -13,9 +13,10 @@ from prefect.events import Event, RelatedResource, Resource
 from prefect.events.clients import get_events_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from pluginyard.deliveries import Delivery, is_later_release
+from pluginyard.deliveries import Delivery, choose_next_key
 
 EVENT_SECONDS = 5
+_ASKED_BY = "pluginyard.asked-by"
 _log = logging.getLogger(__name__)
 
 
@@ -35,22 +36,24 @@ class Runs:
     seconds: float
 
     async def start(self, delivery: Delivery) -> StartedRun:
-        """Return the run of the delivery's idempotency key, stored by the server within the time limit.
+        """Return the run that stands for the delivery, stored by the server within the time limit.
 
-        Raises what Prefect's client raises, or TimeoutError. The same key again gives the same run, so the
+        Raises what Prefect's client raises, or TimeoutError. A key gives the same run again, so the
         caller may repeat this after any of them.
         """
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1}):  # by default it would try for a minute
             return await self._start(delivery)
 
     async def _start(self, delivery: Delivery) -> StartedRun:
+        asked_by = str(uuid4())
         async with asyncio.timeout(self.seconds), get_client() as client:
             deployment = (await client.read_deployment_by_name(self.deployment)).id
-            run = await _create(client, deployment, delivery, delivery.idempotency_key)
-            recorded = str(run.labels.get("github.commit", ""))
-            if is_later_release(delivery, recorded_commit=recorded, failed=_has_failed(run)):
-                run = await _create(client, deployment, delivery, delivery.later_key)
-            return StartedRun(run.id, run.labels.get("github.delivery") == delivery.id)
+            key = delivery.idempotency_key
+            while key:
+                run = await _create(client, deployment, delivery, key, asked_by)
+                recorded = str(run.labels.get("github.commit", ""))
+                key = choose_next_key(delivery, key, run=str(run.id), recorded=recorded, failed=_has_failed(run))
+            return StartedRun(run.id, run.labels.get(_ASKED_BY) == asked_by)
 
     async def tell(self, delivery: Delivery, run: StartedRun) -> None:
         """Emit the event under the delivery's id: a second one of that id is no second event.
@@ -77,13 +80,13 @@ class Runs:
             _log.warning("delivery %s: no event: %s", delivery.id, type(error).__name__)
 
 
-async def _create(client: PrefectClient, deployment: UUID, delivery: Delivery, key: str) -> FlowRun:
+async def _create(client: PrefectClient, deployment: UUID, delivery: Delivery, key: str, asked_by: str) -> FlowRun:
     return await client.create_flow_run_from_deployment(
         deployment,
         parameters=delivery.parameters,
         idempotency_key=key,
         tags=["github", delivery.repository],
-        labels=dict(delivery.labels),
+        labels={**delivery.labels, _ASKED_BY: asked_by},
     )
 
 

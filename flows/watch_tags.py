@@ -6,6 +6,7 @@ no record of its own: it can be killed, moved or started anew at any time.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -46,10 +47,8 @@ def _start(request: WatchRequest, watch: TagWatch) -> TagWatch:
     if not watch.of("missing"):
         return watch
     deployment = find_deployment(request.deployment)
-    return TagWatch(
-        tuple(_start_one(request, tag, deployment) if tag.state == "missing" else tag for tag in watch.tags),
-        watch.too_old,
-    )
+    tags = (_start_one(request, tag, deployment) if tag.state == "missing" else tag for tag in watch.tags)
+    return replace(watch, tags=tuple(tags))
 
 
 def _start_one(request: WatchRequest, tag: WatchedTag, deployment: UUID | None) -> WatchedTag:

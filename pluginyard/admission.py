@@ -40,7 +40,8 @@ class Receipts:
     """Remember the deliveries that were accepted: the newest ids, and for a minute their bodies.
 
     The id is not signed, so who holds one signed body could send it under many; nobody asks for the very same
-    twice within a minute. What is older, or from before a restart, meets the run's idempotency key.
+    twice within a minute. What is older, or from before a restart, meets the run's idempotency key, which is of
+    signed content only.
     """
 
     def __init__(self, most: int = MOST_REMEMBERED, seconds: float = REPLAY_SECONDS) -> None:

@@ -10,12 +10,14 @@ import hashlib
 import hmac
 import json
 import re
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.release_events import Asked, IrrelevantError, MalformedError, Origin, read_event
+from pluginyard.release_keys import release_key, stands_for
 from pluginyard.trusted_repositories import (
     FULL_NAME,
     TrustedRepositories,
@@ -47,9 +49,9 @@ class Delivery:
     commit: str
     """The commit of the tag where the event says it, which only a push does."""
     request: PublishRequest
+    moved: bool
+    """The tag was there before, at another commit."""
     idempotency_key: str
-    later_key: str
-    """The key to take where the run of `idempotency_key` is of an older commit; empty where none is known."""
     content: str
     """SHA-256 of the body: the same under another id is a replay."""
 
@@ -80,6 +82,7 @@ class Ignored:
     """A signed delivery that starts nothing."""
 
     reason: str
+    repository: str
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,29 @@ class Refusal:
     status: int
     """The HTTP status to answer with."""
     reason: str
-    """For the log; the sender may read it only if `signed`."""
-    signed: bool = False
+    """For the log; the sender may read it only if it is `signed`."""
+    repository: str = ""
+    """Whose secret has signed it; empty where none has."""
+
+    @property
+    def signed(self) -> bool:
+        """Tell whether its sender knows a secret."""
+        return bool(self.repository)
 
 
 def judge_delivery(
     headers: Mapping[str, str], body: bytes, repositories: TrustedRepositories
 ) -> Delivery | Ignored | Refusal:
     """Judge a delivery by its headers (lower-case names) and its body as received, to the byte."""
+    try:
+        return _judge(headers, body, repositories)
+    except Exception as error:  # a fault of ours; like all that is not understood it is refused, and starts nothing
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = f"{type(error).__name__} in {place.name}, line {place.lineno}"
+        return Refusal(400, f"it cannot be judged: {reason}")
+
+
+def _judge(headers: Mapping[str, str], body: bytes, repositories: TrustedRepositories) -> Delivery | Ignored | Refusal:
     signature = _SIGNATURE.fullmatch(headers.get(SIGNATURE, ""))
     if not signature:
         return Refusal(401, "no SHA-256 signature")
@@ -112,7 +130,7 @@ def judge_delivery(
         return Refusal(401, "the signature does not hold" if trusted else "no trusted repository")
     assert trusted is not None  # noqa: S101 (nothing is signed for nobody)
     if event == "ping":
-        return Ignored("ping: the webhook reaches us and its secret is right")
+        return Ignored("ping: the webhook reaches us and its secret is right", name)
     return _judge_event(delivery, event, name, payload, trusted, hashlib.sha256(body).hexdigest())
 
 
@@ -149,14 +167,14 @@ def _judge_event(
     delivery: str, event: str, name: str, payload: Mapping[str, Any], trusted: TrustedRepository, content: str
 ) -> Delivery | Ignored | Refusal:
     if not FULL_NAME.fullmatch(name):
-        return Ignored("an event of the organisation, not of a repository")
+        return Ignored("an event of the organisation, not of a repository", name)
     origin = Origin(name, trusted.clone_url_of(name), trusted.workflows)
     try:
         asked = read_event(event, payload, origin)
     except IrrelevantError as error:
-        return Ignored(str(error))
+        return Ignored(str(error), name)
     except MalformedError as error:
-        return Refusal(422, f"{event}: {error}", signed=True)
+        return Refusal(422, f"{event}: {error}", name)
     return _delivery(delivery, event, origin, asked, content)
 
 
@@ -169,19 +187,24 @@ def _delivery(delivery: str, event: str, origin: Origin, asked: Asked, content: 
         tag=asked.tag,
         commit=asked.commit,
         request=asked.request,
-        idempotency_key=asked.key or f"github:{origin.repository.lower()}:call:{delivery}",
-        later_key=asked.later_key,
+        moved=asked.moved,
+        # The id is not signed, so a call is told by its content alone.
+        idempotency_key=asked.key or f"call:{origin.repository.lower()}:{content}",
         content=content,
     )
 
 
-def is_later_release(delivery: Delivery, *, recorded_commit: str, failed: bool) -> bool:
-    """Tell whether `delivery` asks for more than the run that has its key already.
+def choose_next_key(delivery: Delivery, key: str, *, run: str, recorded: str, failed: bool) -> str:
+    """Return the key to take where the run that has `key` does not stand for the delivery; empty where it does.
 
-    A tag is deleted and set again at another commit after a build that failed. The run knows its commit if a
-    push started it; if a create or a release did, one that failed is taken for another commit's. Safe where
-    that is wrong: publishing a release twice gives one artifact.
+    `run` is that run's id, `recorded` the commit it was started for, as far as it is known. A tag has one more key,
+    with its commit; a call that failed has one more run each time it comes again.
     """
-    if not delivery.later_key:
-        return False
-    return recorded_commit != delivery.commit if recorded_commit else failed
+    if not delivery.tag:
+        return f"{delivery.idempotency_key}:after:{run}" if failed else ""
+    if not delivery.commit or key != delivery.idempotency_key:
+        return ""
+    # A tag that is moved is told of by its push alone, so a run that knew no commit was of an older one.
+    if stands_for(recorded, delivery.commit, failed=failed or delivery.moved):
+        return ""
+    return release_key(delivery.clone_url, delivery.tag, delivery.commit)

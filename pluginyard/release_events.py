@@ -1,15 +1,15 @@
 """What an event of GitHub's asks for: the release that a push, create, release or manual call stands for.
 
 The payload's signature has been checked before (`pluginyard.deliveries`). GitHub tells of one new tag up to three
-times: `push` with the commit, `create` and `release` without. All three have the key `{repository}:{tag}`, so
-the server starts one run for them, in whatever order they come.
+times: `push` with the commit, `create` and `release` without. All three have the key of the tag, so the server
+starts one run for them, in whatever order they come.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from pluginyard.errors import RequestError
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.release_keys import release_key
 from pluginyard.releases import choose_release, parse_release_tag
 
 MANUAL_EVENT = "publish-plugin"
@@ -52,14 +53,9 @@ class Asked:
     tag: str = ""
     commit: str = ""
     key: str = ""
-    """What tells this wish from others of the repository; empty: each delivery is a wish of its own."""
-    later_key: str = ""
-    """The key to take where `key` stands for an older wish that is over: the tag at another commit."""
-
-
-def release_key(repository: str, tag: str, commit: str = "") -> str:
-    """Return the idempotency key of the run for `tag` of the repository `owner/name`."""
-    return ":".join(part for part in ("github", repository.lower(), tag, commit) if part)
+    """What tells this wish from others; empty for a manual call, which is told by its content."""
+    moved: bool = False
+    """The tag was there before, at another commit."""
 
 
 def read_event(event: str, payload: Mapping[str, Any], origin: Origin) -> Asked:
@@ -82,10 +78,7 @@ def _read_push(payload: Mapping[str, Any], origin: Origin) -> Asked:
     if not _COMMIT.fullmatch(commit):
         raise MalformedError("the push names no commit")
     asked = _for_tag(ref.removeprefix(_TAGS), origin)
-    # A tag that is moved by force is told of by its push alone: its commit may be part of the key at once.
-    moved = payload.get("created") is not True
-    own = release_key(origin.repository, asked.tag, commit)
-    return Asked(asked.request, asked.tag, commit, own if moved else asked.key, "" if moved else own)
+    return replace(asked, commit=commit, moved=payload.get("created") is not True)
 
 
 def _read_create(payload: Mapping[str, Any], origin: Origin) -> Asked:
@@ -123,7 +116,8 @@ def _for_tag(tag: str, origin: Origin) -> Asked:
         parse_release_tag(tag)
     except RequestError as error:
         raise IrrelevantError(f"{error.message}: {tag[:80]!a}; {error.remedy}") from None
-    return Asked(PublishRequest(repository=origin.clone_url, tag=tag), tag, "", release_key(origin.repository, tag))
+    request = PublishRequest(repository=origin.clone_url, tag=tag)
+    return Asked(request, tag, key=release_key(origin.clone_url, tag))
 
 
 def _for_call(inputs: Any, ref: str, origin: Origin) -> Asked:

@@ -6,7 +6,6 @@ is told of, and starts nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -16,16 +15,15 @@ from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.plugins import Source
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.references import Destination
-from pluginyard.release_events import release_key
+from pluginyard.release_keys import release_key
 from pluginyard.releases import Release, parse_release_tag
 from pluginyard.watch_requests import WatchRequest
 
 DAY = 86400
 MOST_RUNS = 3
-_ENDED = ("FAILED", "CRASHED", "CANCELLED")
-_HOSTED = re.compile(r"(?:\w+://(?:[^/@]*@)?[^/]+/|[^/@\s]+@[^/:]+:)/*(?P<name>[^/]+/[^/]+?)(?:\.git)?/*")
+ENDED = ("FAILED", "CRASHED", "CANCELLED")
 
-State = Literal["failed", "halted", "moved", "missing", "started", "under way", "ignored", "published"]
+State = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]
 
 # What needs somebody's attention comes first.
 _ORDER: tuple[State, ...] = get_args(State)
@@ -55,6 +53,7 @@ class WatchedTag:
     run: str = ""
     """Id of the flow run that publishes it."""
     error: PluginyardError | None = None
+    tagged: int = 0
 
     @property
     def commit(self) -> str:
@@ -63,16 +62,13 @@ class WatchedTag:
 
     @property
     def key(self) -> str:
-        """Return what tells this release from all others: one run is started for it, however often it is asked for."""
+        """Return what tells this release from all others, and from the same one in other registries."""
         return f"{self.repository}@{self.name}@{self.commit}"
 
     @property
-    def other_keys(self) -> tuple[str, ...]:
-        """Return the keys under which the receiver of webhooks may have started it already."""
-        hosted = _HOSTED.fullmatch(self.repository)
-        if not hosted:
-            return ()
-        return release_key(hosted["name"], self.name), release_key(hosted["name"], self.name, self.commit)
+    def shared_keys(self) -> tuple[str, str]:
+        """Return the keys that a webhook's run has: of the tag, and of the tag at this commit."""
+        return release_key(self.repository, self.name), release_key(self.repository, self.name, self.commit)
 
     def because(self, state: State, reason: str, **more: Any) -> WatchedTag:
         """Return the same tag in another state."""
@@ -88,7 +84,8 @@ class TagWatch:
     """Hold what was found of every watched tag."""
 
     tags: tuple[WatchedTag, ...]
-    too_old: int = 0
+    older: int = 0
+    """How many are older than was asked for, beside those among `tags`."""
 
     def of(self, state: State) -> tuple[WatchedTag, ...]:
         """Return the tags in `state`."""
@@ -98,7 +95,7 @@ class TagWatch:
     def summary(self) -> str:
         """Return how many are in which state."""
         counts = [f"{len(found)} {state}" for state in _ORDER if (found := self.of(state))]
-        return ", ".join([*counts, *([f"{self.too_old} too old"] if self.too_old else [])]) or "no tags"
+        return ", ".join([*counts, *([f"{self.older} older"] if self.older else [])]) or "no tags"
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each tag, what needs attention first, as the table of the report shows it."""
@@ -128,12 +125,16 @@ class TagWatch:
 def judge_tags(request: WatchRequest, repository: str, found: Iterable[SourceTag], now: float) -> TagWatch:
     """Choose which tags of a repository are looked up in the registries; `now` in seconds since the epoch.
 
-    A name that is not a release tag is told of with the reason: somebody may have meant one.
+    A name that is not a release tag is told of with the reason, unless it is old: somebody may have meant one.
     """
     asked = [tag for tag in found if fnmatchcase(tag.name, request.tags)]
     since = now - request.newer_than_days * DAY if request.newer_than_days else 0
-    recent = [tag for tag in asked if tag.tagged >= since]
-    return TagWatch(tuple(_judge(repository, tag) for tag in recent), len(asked) - len(recent))
+    recent = [_judge(repository, tag) for tag in asked if tag.tagged >= since]
+    old = [_judge(repository, tag) for tag in asked if tag.tagged < since]
+    releases = [
+        tag.because("too old", f"{(now - tag.tagged) / DAY:.0f} days old") for tag in old if tag.state == "missing"
+    ]
+    return TagWatch((*recent, *releases), len(old) - len(releases))
 
 
 def judge_published(tag: WatchedTag, revisions: Iterable[tuple[str, str | None]]) -> WatchedTag:
@@ -158,7 +159,7 @@ def judge_run(tag: WatchedTag, state: str, run: str, *, is_new: bool = False) ->
         return tag.because("started", "its run was started now", run=run)
     if state == "COMPLETED":
         return tag.because("halted", f"its run completed, yet it is {tag.reason}: publish the tag by hand", run=run)
-    if state in _ENDED:
+    if state in ENDED:
         reason = f"its run ended {state.lower()} and is not started again: retry that run, or publish the tag by hand"
         return tag.because("halted", reason, run=run)
     return tag.because("under way", f"its run is {state.lower()}", run=run)
@@ -187,10 +188,15 @@ def for_tag(request: WatchRequest, tag: WatchedTag) -> PublishRequest:
     )
 
 
+def is_shared(request: PublishRequest) -> bool:
+    """Tell whether a webhook for the tag would ask for the same: nothing but repository and tag."""
+    return request.model_dump(exclude_defaults=True).keys() == {"repository", "tag"}
+
+
 def merge(watches: Iterable[TagWatch]) -> TagWatch:
     """Return several repositories' watches as one."""
     known = tuple(watches)
-    return TagWatch(tuple(tag for watch in known for tag in watch.tags), sum(watch.too_old for watch in known))
+    return TagWatch(tuple(tag for watch in known for tag in watch.tags), sum(watch.older for watch in known))
 
 
 def _judge(repository: str, tag: SourceTag) -> WatchedTag:
@@ -198,4 +204,4 @@ def _judge(repository: str, tag: SourceTag) -> WatchedTag:
         release = parse_release_tag(tag.name)
     except RequestError as error:
         return WatchedTag(repository, tag.name, "ignored", f"{error.message}; {error.remedy}", tag.source)
-    return WatchedTag(repository, tag.name, "missing", "not looked up yet", tag.source, release)
+    return WatchedTag(repository, tag.name, "missing", "not looked up yet", tag.source, release, tagged=tag.tagged)

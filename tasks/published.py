@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 from pluginyard import oci
 from pluginyard.errors import PluginyardError
+from pluginyard.old_tags import judge_old
 from pluginyard.references import Destination
 from pluginyard.tag_watch import TagWatch, WatchedTag, judge_published
 from tasks.connections import Registries
@@ -15,7 +18,9 @@ from tasks.doors.registries.received import annotations_of
 from tasks.policies import log, step
 
 _LOOK_UPS = 8
+Answer = TypeVar("Answer")
 Repository = tuple[Destination, str]
+Answers: TypeAlias = dict[Repository, Answer | PluginyardError]
 Revisions = dict[str, str | None]
 """By version, the commit it was published from; None where it is not there."""
 
@@ -24,19 +29,39 @@ Revisions = dict[str, str | None]
 def look_up_tags(watch: TagWatch, registries: Registries) -> TagWatch:
     """Ask the registries for the version of each tag, several repositories at once; errors stay with their tags."""
     asked = _versions_by_repository(watch.of("missing"))
+    stored = _ask(asked, lambda place, name: _find_revisions(place, name, asked[place, name], registries))
+    # For what is only told of names are enough, one request for hundreds of versions.
+    old = _versions_by_repository(watch.of("too old"))
+    names = _ask(old, lambda place, name: registries.open(place, name).list_tags())
+    judged = replace(watch, tags=tuple(_judge(tag, stored) for tag in watch.tags))
+    found = judge_old(judged, partial(_find_lacking, names))
+    log(found.summary)
+    return found
 
-    def ask(item: tuple[Repository, Iterable[str]]) -> Revisions | PluginyardError:
-        (place, name), versions = item
+
+def _ask(asked: Iterable[Repository], question: Callable[[Destination, str], Answer]) -> Answers[Answer]:
+    def ask(item: Repository) -> Answer | PluginyardError:
         try:
-            return _find_revisions(place, name, versions, registries)
+            return question(*item)
         except PluginyardError as error:
             return error
 
+    repositories = list(asked)
     with ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up") as pool:
-        answers = dict(zip(asked, pool.map(ask, asked.items()), strict=True))
-    found = replace(watch, tags=tuple(_judge(tag, answers) for tag in watch.tags))
-    log(found.summary)
-    return found
+        return dict(zip(repositories, pool.map(ask, repositories), strict=True))
+
+
+def _find_lacking(stored: Answers[tuple[str, ...]], tag: WatchedTag) -> list[str]:
+    """Return the references of an old release that are not there; raise what kept us from knowing."""
+    if tag.error:
+        raise tag.error
+    lacking = []
+    for (place, name), versions in _versions_by_repository([tag]).items():
+        answer = stored[place, name]
+        if isinstance(answer, PluginyardError):
+            raise answer
+        lacking += [place.reference_to(name, version) for version in versions if version not in answer]
+    return lacking
 
 
 def _versions_by_repository(tags: Iterable[WatchedTag]) -> dict[Repository, list[str]]:
@@ -57,7 +82,7 @@ def _find_revisions(place: Destination, name: str, versions: Iterable[str], regi
     }
 
 
-def _judge(tag: WatchedTag, answers: dict[Repository, Revisions | PluginyardError]) -> WatchedTag:
+def _judge(tag: WatchedTag, answers: Answers[Revisions]) -> WatchedTag:
     if tag.state != "missing" or tag.release is None:
         return tag
     revisions = []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import get_client
@@ -13,10 +14,12 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.publish_requests import PublishRequest
-from pluginyard.tag_watch import WatchedTag, choose_here, judge_run
+from pluginyard.release_keys import stands_for
+from pluginyard.tag_watch import ENDED, WatchedTag, choose_here, is_shared, judge_run
 from tasks.policies import log, step
 
 _ASKED_BY = "pluginyard.asked-by"
+_COMMIT = "github.commit"  # the receiver's label too (pluginyard.deliveries)
 
 
 def find_deployment(name: str) -> UUID | None:
@@ -33,11 +36,11 @@ def start_release(tag: WatchedTag, request: PublishRequest, deployment: UUID) ->
     """Start the deployment for the tag, unless a run for this very commit was started before, by whomever.
 
     The server keeps one run for each idempotency key, so that a watch that is repeated, or that dies here, starts
-    no second one; a run that failed is therefore not started again either.
+    no second one; a run that failed is therefore not started again either. A webhook's run has the same keys.
     """
-    other = next((run for run in _runs_of(tag.other_keys) if _is_of(run, tag)), None)
     asked_by = str(uuid4())
-    run = other or _create(tag, request, deployment, asked_by)
+    start = partial(_create, tag, request, deployment, asked_by)
+    run = _start_shared(tag, start) if is_shared(request) else _find_other(tag) or start(tag.key)
     started = judge_run(tag, _state_of(run), str(run.id), is_new=run.labels.get(_ASKED_BY) == asked_by)
     log(f"{tag.name}: {started.state}, run {run.id}")
     return started
@@ -54,15 +57,23 @@ def look_up_runs(tag: WatchedTag) -> WatchedTag:
     return choose_here(tag, [(_state_of(run), str(run.id)) for run in found])
 
 
-def _create(tag: WatchedTag, request: PublishRequest, deployment: UUID, asked_by: str) -> FlowRun:
+def _start_shared(tag: WatchedTag, start: Callable[[str], FlowRun]) -> FlowRun:
+    """Return the run of the tag's key, or the one of its commit's where the first is of another commit."""
+    of_tag, of_commit = tag.shared_keys
+    run = start(of_tag)
+    recorded = str(run.labels.get(_COMMIT, ""))
+    return run if stands_for(recorded, tag.commit, failed=_state_of(run) in ENDED) else start(of_commit)
+
+
+def _create(tag: WatchedTag, request: PublishRequest, deployment: UUID, asked_by: str, key: str) -> FlowRun:
     try:
         with get_client(sync_client=True) as client:
             return client.create_flow_run_from_deployment(
                 deployment,
                 parameters={"request": request.model_dump(mode="json", exclude_defaults=True)},
-                idempotency_key=tag.key,
+                idempotency_key=key,
                 tags=["watch-tags"],
-                labels={_ASKED_BY: asked_by},
+                labels={_ASKED_BY: asked_by, _COMMIT: tag.commit},
             )
     except PrefectHTTPStatusError as error:
         raise ConfigurationError(
@@ -72,20 +83,16 @@ def _create(tag: WatchedTag, request: PublishRequest, deployment: UUID, asked_by
         ) from error
 
 
-def _runs_of(keys: Sequence[str]) -> list[FlowRun]:
-    if not keys:
-        return []
-    with get_client(sync_client=True) as client:
-        chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=list(keys)))
-        return client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
-
-
-def _is_of(run: FlowRun, tag: WatchedTag) -> bool:
-    """Tell whether the receiver's run is of this commit, as far as it knew one, and stands for its release.
+def _find_other(tag: WatchedTag) -> FlowRun | None:
+    """Find the run that a webhook or another watch started for this commit, as far as it knew one.
 
     One that completed without publishing where we look had other registries.
     """
-    return run.labels.get("github.commit", tag.commit) == tag.commit and _state_of(run) != "COMPLETED"
+    chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=list(tag.shared_keys)))
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
+    ours = (run for run in runs if run.labels.get(_COMMIT, tag.commit) == tag.commit)
+    return next((run for run in ours if _state_of(run) != "COMPLETED"), None)
 
 
 def _state_of(run: FlowRun) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -158,7 +158,8 @@ def _read_tags(request: WatchRequest, repository: str, *, cache: Path, site: Sit
         watch = judge_tags(request, repository, sources.read_tags(repository, cache=cache), now)
     except PluginyardError as error:
         return TagWatch((WatchedTag(repository, "", "failed", error.message, error=error),))
-    return replace(watch, tags=tuple(_with_destinations(request, tag, site) for tag in watch.tags))
+    tags = [_with_destinations(request, tag, site) for tag in watch.tags if tag.state != "too old"]
+    return replace(watch, tags=(*tags, *_old_with_destinations(request, watch.of("too old"), site)))
 
 
 def _with_destinations(request: WatchRequest, tag: WatchedTag, site: Site) -> WatchedTag:
@@ -171,6 +172,14 @@ def _with_destinations(request: WatchRequest, tag: WatchedTag, site: Site) -> Wa
         return replace(tag, destinations=choose_destinations(for_tag(request, tag), site, settings))
     except PluginyardError as error:
         return tag.failed(error)
+
+
+def _old_with_destinations(request: WatchRequest, tags: Sequence[WatchedTag], site: Site) -> list[WatchedTag]:
+    """Find where old tags would be; what the newest one's pluginyard.yaml says goes for hundreds of them."""
+    if not tags:
+        return []
+    newest = _with_destinations(request, max(tags, key=lambda tag: tag.tagged), site)
+    return [replace(tag, destinations=newest.destinations, error=newest.error) for tag in tags]
 
 
 def _settings_at(source: Source) -> RepositorySettings:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowFilter, FlowFilterName
-from prefect.client.schemas.objects import FlowRun
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.states import Failed
 
 from flows.watch_tags import watch_tags
 from pluginyard.errors import BatchError
-from pluginyard.release_events import release_key
 from pluginyard.watch_requests import WatchRequest
 from tests.machine.example_repository import commit, git
-
-TAG = "wasm-go-request-block-v1.0.0"
-FOLDER = "plugins/wasm-go/extensions/request-block"
+from tests.machine.watched import FOLDER, TAG, release, runs_of, set_state, states
 
 
 @pytest.fixture(autouse=True)
@@ -32,43 +26,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUGINYARD_BUILD_CACHE", "shared")
 
 
-@pytest.fixture
-def small(example: Path) -> Path:
-    """Return the example repository with one plugin and its tag."""
-    for tag in git(example, "tag").split():
-        if tag != TAG:
-            git(example, "tag", "-d", tag)
-    return example
-
-
-@pytest.fixture
-def deployment() -> Iterator[UUID]:
-    """Make a deployment `publish-plugin/on-tag` that no worker looks after."""
-    with get_client(sync_client=True) as client:
-        flow = client.create_flow_from_name("publish-plugin")
-        made = client.create_deployment(flow, "on-tag")
-        yield made
-        for run in runs_of(made):
-            client.delete_flow_run(run.id)
-        client.delete_deployment(made)
-
-
 def watch(*repositories: Path | str, out: Path | str, **fields: Any) -> dict[str, Any]:
     places = [f"oci:{out}"] if isinstance(out, Path) else [out]
     texts = [str(repository) for repository in repositories]
     return watch_tags(
         WatchRequest(repositories=texts, registries=places, **{"newer_than_days": 0, "plain_http": True, **fields})
     )
-
-
-def states(result: dict[str, Any]) -> dict[str, str]:
-    return {row["tag"]: row["state"] for row in result["tags"]}
-
-
-def runs_of(deployment: UUID) -> list[FlowRun]:
-    with get_client(sync_client=True) as client:
-        chosen = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
-        return client.read_flow_runs(deployment_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
 
 
 def publish_runs() -> int:
@@ -83,15 +46,6 @@ def index(layout: Path) -> dict[str, str]:
         for entry in entries
         if "annotations" in entry
     }
-
-
-def release(repository: Path, version: str) -> str:
-    """Commit something new and tag it as a version; return the tag."""
-    (repository / FOLDER / "VERSION").write_text(f"{version}\n")
-    commit(repository, version)
-    tag = f"wasm-go-request-block-v{version}"
-    git(repository, "tag", tag)
-    return tag
 
 
 def test_a_new_tag_is_published_once_and_a_watch_that_begins_anew_publishes_nothing(
@@ -112,6 +66,7 @@ def test_a_new_tag_is_published_once_and_a_watch_that_begins_anew_publishes_noth
     }
     assert publish_runs() == before + 1
     assert index(tmp_path / "out")["request-block-1.0.0"] == digest
+    assert watch(url, out=tmp_path / "out", newer_than_days=30)["summary"] == "1 published, 1 older"
 
 
 def test_tags_that_are_no_release_or_too_old_or_not_asked_for_start_nothing(
@@ -124,7 +79,10 @@ def test_tags_that_are_no_release_or_too_old_or_not_asked_for_start_nothing(
     assert states(found) == {TAG: "started", "wasm-go-request-block-v2": "ignored"}
     ignored = next(row for row in found["tags"] if row["state"] == "ignored")
     assert "nearest: wasm-go-request-block-v2.0.0" in ignored["why"]
-    assert watch(small, out=tmp_path / "out", newer_than_days=30)["summary"] == "3 too old"
+    old = watch(small, out=tmp_path / "out", newer_than_days=30)
+    assert old["summary"] == "2 too old, 1 older"
+    assert {row["tag"] for row in old["tags"]} == {TAG, "wasm-rust-thing-v1.0.0"}
+    assert all("start publish-plugin/on-demand with it" in row["why"] for row in old["tags"])
     assert len(runs_of(deployment)) == 1
 
 
@@ -149,28 +107,6 @@ def test_the_deployment_is_started_once_for_a_commit_whatever_becomes_of_its_run
     release(small, "1.0.1")
     git(small, "tag", "--force", TAG)
     assert states(watch(url, out=tmp_path / "out"))[TAG] == "started", "another commit is another release"
-
-
-def test_what_the_receiver_started_is_not_started_again(
-    small: Path, tmp_path: Path, deployment: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosted = tmp_path / "acme" / "plugins"
-    shutil.move(small, hosted)
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")  # git goes to the folder where the address says the forge
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://forge.example.com/")
-    url = "https://forge.example.com/acme/plugins"
-    with get_client(sync_client=True) as client:
-        theirs = client.create_flow_run_from_deployment(
-            deployment,
-            idempotency_key=release_key("acme/plugins", TAG),
-            labels={"github.commit": git(hosted, "rev-parse", "HEAD")},
-        )
-    found = watch(url, out=tmp_path / "out")["tags"][0]
-    assert (found["state"], found["run"]) == ("under way", str(theirs.id))
-    git(hosted, "commit", "--quiet", "--allow-empty", "--message", "later")
-    git(hosted, "tag", "--force", TAG)
-    assert states(watch(url, out=tmp_path / "out")) == {TAG: "started"}, "theirs is of the older commit"
 
 
 def test_a_tag_that_was_moved_after_its_release_is_told_of_and_published_as_it_was(small: Path, tmp_path: Path) -> None:
@@ -234,8 +170,3 @@ def test_the_watch_leaves_a_table(small: Path, tmp_path: Path, deployment: UUID)
     assert found is not None
     (row,) = json.loads(str(found.data))
     assert (row["tag"], row["state"]) == (TAG, "started")
-
-
-def set_state(run: FlowRun, state: Any) -> None:
-    with get_client(sync_client=True) as client:
-        client.set_flow_run_state(run.id, state, force=True)

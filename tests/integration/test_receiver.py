@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_the_ping_of_the_guide_is_answered(receiver: RunningReceiver) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "receiver.md").read_text(encoding="utf-8")
     (script,) = [text for text in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL) if "openssl dgst" in text]
     environment = {**os.environ, "NO_PROXY": "*"}
-    ours = f"SECRET={SECRET} RECEIVER=http://127.0.0.1:{receiver.port}\n{script.split(chr(10), 1)[1]}"
+    ours = f"SECRET={shlex.quote(SECRET)} RECEIVER=http://127.0.0.1:{receiver.port}\n{script.split(chr(10), 1)[1]}"
     ours = ours.replace("acme/plugins", REPOSITORY)
     done = subprocess.run(["sh", "-ec", ours], env=environment, capture_output=True, text=True, timeout=30)
     assert "its secret is right" in done.stdout, done

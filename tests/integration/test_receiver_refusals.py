@@ -1,57 +1,66 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests.machine.github import REPOSITORY, SECRET, Sent, sent, sign, tag_event
+from tests.machine import judged
+from tests.machine.github import REPOSITORY, SECRET, TAG, Sent, sent, sign, tag_event
 from tests.machine.prefect_server import PrefectServer
 from tests.machine.receivers import (
     MOST_BYTES,
+    Answer,
     RunningReceiver,
     github_events,
     run_receiver,
-    runs_of,
     tag_delivery,
 )
+from tests.machine.refused import MALFORMED, UNBELIEVED, WRONG_BODIES, WRONG_HEADERS, WRONG_NAMES
 
-TAG = "wasm-go-refused-v1.0.0"
-PUSH = tag_delivery("push", TAG)
-REFUSED: dict[str, tuple[int, Sent, dict[str, str]]] = {
-    "unsigned": (401, PUSH, {"x_hub_signature_256": ""}),
-    "signed by nobody we know": (401, sent("push", json.loads(PUSH.body), "a secret of somebody else"), {}),
-    "signed for another body": (401, PUSH, {"x_hub_signature_256": sign(PUSH.body + b"\n")}),
+PUSH = judged.PUSH
+REFUSED: dict[str, tuple[int, Sent, dict[str, str | None]]] = {
+    **{name: (401, PUSH, changed) for name, changed in UNBELIEVED.items()},
+    **{name: (401, delivery, {}) for name, delivery in WRONG_NAMES.items()},
+    **{name: (400, delivery, {}) for name, delivery in WRONG_BODIES.items()},
+    **{name: (400, PUSH, changed) for name, changed in WRONG_HEADERS.items()},
+    **{name: (422, delivery, {}) for name, delivery in MALFORMED.items()},
+    # The line ends the headers, and so the request has no body.
+    "a line after the signature": (400, PUSH, UNBELIEVED["a line after the signature"]),
     "of a repository nobody trusts": (401, tag_delivery("push", TAG, repository={"full_name": "mallory/x"}), {}),
-    "not JSON": (400, Sent("push", b"wasm-go-refused-v1.0.0"), {}),
-    "without a proper id": (400, PUSH, {"x_github_delivery": "7"}),
-    "without an event": (400, PUSH, {"x_github_event": ""}),
     "form-encoded": (415, PUSH, {"content_type": "application/x-www-form-urlencoded"}),
     "of no type": (415, PUSH, {"content_type": ""}),
     "too large": (413, tag_delivery("push", TAG, padding="x" * MOST_BYTES), {}),
-    "malformed": (422, tag_delivery("push", TAG, head_commit={"id": "HEAD"}), {}),
 }
 
 
-def test_what_is_refused_leaves_no_run_and_no_event(receiver: RunningReceiver, on_tag_server: PrefectServer) -> None:
-    answers = {name: receiver.post(delivery, **changed) for name, (_, delivery, changed) in REFUSED.items()}
-    ignored = receiver.post(sent("push", tag_event("push-tag-deleted", TAG)))
+def test_what_is_forged_malformed_or_replayed_leaves_no_run_and_no_event(
+    receiver: RunningReceiver, on_tag_server: PrefectServer
+) -> None:
+    assert len(REFUSED) > 75
+    runs, events = ids(on_tag_server.read("flow_runs")), ids(github_events(on_tag_server))
+    answers = {name: receiver.write(delivery, **changed) for name, (_, delivery, changed) in REFUSED.items()}
     assert {name: answer.status for name, answer in answers.items()} == {name: row[0] for name, row in REFUSED.items()}
-    assert ignored.status == 200
+    told = {answer.text for answer in answers.values() if answer.status != 422}
+    assert told == {'{"status":"refused"}', "Invalid HTTP request received."}, "a stranger learns nothing"
+    assert receiver.post(sent("push", tag_event("push-tag-deleted", TAG))).status == 200
+
     accepted = tag_delivery("push", "wasm-go-block-v1.0.5")
     run = receiver.post(accepted).document["flow_run"]
-    events = wait_for_event(on_tag_server, accepted.id)
-    assert not [event for event in events if TAG in json.dumps(event)]
-    assert runs_of(on_tag_server, TAG) == []
-    (told,) = [event for event in events if event["id"] == accepted.id]
-    assert told["event"] == "github.push.tag"
-    assert told["resource"]["prefect.resource.id"] == f"github.repository.{REPOSITORY}"
-    assert told["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{run}"
+    replays = [accepted, Sent("push", accepted.body), Sent("create", accepted.body, id=accepted.id)]
+    assert [receiver.post(replay).status for replay in replays] == [409, 409, 200]
+    found = wait_for_event(on_tag_server, accepted.id)
+    assert ids(found) - events == {accepted.id}
+    assert ids(on_tag_server.read("flow_runs")) - runs == {run}
+    (event,) = [event for event in found if event["id"] == accepted.id]
+    assert event["event"] == "github.push.tag"
+    assert event["resource"]["prefect.resource.id"] == f"github.repository.{REPOSITORY}"
+    assert event["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{run}"
+
+
+def ids(records: list[dict[str, Any]]) -> set[str]:
+    return {str(record["id"]) for record in records}
 
 
 def wait_for_event(server: PrefectServer, event: str) -> list[dict[str, Any]]:
@@ -65,11 +74,8 @@ def wait_for_event(server: PrefectServer, event: str) -> list[dict[str, Any]]:
     raise AssertionError(f"no event {event}")
 
 
-def test_a_stranger_learns_nothing_from_a_refusal(receiver: RunningReceiver) -> None:
-    strangers = [name for name, row in REFUSED.items() if row[0] in (400, 401, 413)]
-    texts = {receiver.post(REFUSED[name][1], **REFUSED[name][2]).text for name in strangers}
-    assert texts == {'{"status":"refused"}'}
-    for path in ("/docs", "/openapi.json", "/"):
+def test_there_is_nothing_else_to_ask_for(receiver: RunningReceiver) -> None:
+    for path in ("/docs", "/openapi.json", "/", "/github/"):
         assert receiver.ask("GET", path, {}).status == 404
 
 
@@ -80,21 +86,13 @@ def test_a_body_of_no_told_length_is_bounded_too(receiver: RunningReceiver) -> N
 
 
 def test_no_more_is_read_than_the_length_that_was_told(receiver: RunningReceiver) -> None:
-    assert status_of_raw(receiver, "Content-Length: 7") == 400, "seven bytes of it are no JSON object"
+    assert receiver.write(PUSH, "Content-Length: 7").status == 400, "seven bytes of it are no JSON object"
 
 
 def test_a_header_that_is_there_twice_is_neither_of_the_two(receiver: RunningReceiver) -> None:
-    length = f"Content-Length: {len(PUSH.body)}"
-    assert status_of_raw(receiver, length, "X-GitHub-Event: ping") == 400
-    assert status_of_raw(receiver, length, f"X-Hub-Signature-256: {sign(PUSH.body, 'wrong')}") == 401
-
-
-def status_of_raw(receiver: RunningReceiver, *more: str) -> int:
-    """Return the status for PUSH with `more` header lines, written as no HTTP library would."""
-    lines = ["POST /github HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in PUSH.headers.items()), *more]
-    with socket.create_connection(("127.0.0.1", receiver.port), timeout=30) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode() + PUSH.body)
-        return int(connection.recv(65536).split()[1])
+    assert receiver.write(PUSH, "X-GitHub-Event: ping").status == 400
+    assert receiver.write(PUSH, f"X-Hub-Signature-256: {sign(PUSH.body, 'wrong')}").status == 401
+    assert receiver.write(PUSH, "Content-Type: text/plain").status == 415
 
 
 def test_an_endless_body_is_not_read(receiver: RunningReceiver) -> None:
@@ -119,16 +117,53 @@ def test_no_secret_and_no_body_is_logged(receiver: RunningReceiver) -> None:
     assert sign(PUSH.body) not in log
 
 
-@pytest.fixture
-def small_bucket(tmp_path: Path) -> Iterator[RunningReceiver]:
-    settings = {"PLUGINYARD_RECEIVER_BURST": "4", "PLUGINYARD_RECEIVER_RATE": "0.1"}
-    with run_receiver(tmp_path, "http://127.0.0.1:9/api", **settings) as running:
-        yield running
+def test_a_secret_is_changed_without_a_restart(receiver: RunningReceiver) -> None:
+    file = receiver.log.parent / "secrets.yaml"
+    before = file.read_text()
+    next_ping = sent("ping", {"repository": {"full_name": REPOSITORY}}, "a secret that nobody knew before")
+    assert receiver.post(next_ping).status == 401
+    try:
+        replace(file, f"{REPOSITORY}: {next_ping.secret}\n")
+        assert [receiver.post(ping).status for ping in (next_ping, PING)] == [200, 401]
+        replace(file, f"{REPOSITORY}: [{next_ping.secret}\n")
+        assert [receiver.post(ping).status for ping in (next_ping, PING)] == [200, 401], "half a file changes nothing"
+        assert "the secrets of before still hold" in receiver.log.read_text()
+        assert next_ping.secret not in receiver.log.read_text()
+    finally:
+        replace(file, before)
+    assert receiver.post(PING).status == 200
 
 
-def test_a_client_that_asks_too_often_is_told_when_to_come_back(small_bucket: RunningReceiver) -> None:
-    ping = sent("ping", {"repository": {"full_name": REPOSITORY}})
-    answers = [small_bucket.post(ping, x_forwarded_for=f"192.0.2.{number}") for number in range(6)]
-    assert [answer.status for answer in answers] == [200] * 4 + [429] * 2
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 11
-    assert small_bucket.ask("GET", "/health", {}).status == 200
+def replace(file: Path, text: str) -> None:
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)
+
+
+SMALL = {"PLUGINYARD_RECEIVER_BURST": "2", "PLUGINYARD_RECEIVER_RATE": "0.1"}
+PING = sent("ping", {"repository": {"full_name": REPOSITORY}})
+
+
+def test_who_asks_too_often_is_told_when_to_come_back_and_holds_up_nobody_else(tmp_path: Path) -> None:
+    with run_receiver(tmp_path, "http://127.0.0.1:9/api", **SMALL) as receiver:
+        unsigned = [from_address(receiver, f"192.0.2.{number}") for number in range(4)]
+        assert [answer.status for answer in unsigned] == [401] * 2 + [429] * 2, "nobody has vouched for the addresses"
+        assert 1 <= int(unsigned[-1].headers["retry-after"]) <= 11
+        assert [receiver.post(PING).status for _ in range(3)] == [200] * 2 + [429], "what is signed counts by itself"
+        other = sent("ping", {"repository": {"full_name": "octocoders/x"}}, judged.ORG_SECRET)
+        assert receiver.post(other).status == 200
+        pushes = [receiver.post(tag_delivery("push", f"wasm-go-block-v3.0.{number}")).status for number in range(3)]
+        assert pushes == [503] * 2 + [429], "no server is there, but the deliveries were judged"
+        assert receiver.ask("GET", "/health", {}).status == 200
+
+
+def test_a_trusted_proxy_says_who_the_clients_are(tmp_path: Path) -> None:
+    settings = {**SMALL, "PLUGINYARD_RECEIVER_TRUST_PROXY": "127.0.0.0/8"}
+    with run_receiver(tmp_path, "http://127.0.0.1:9/api", **settings) as receiver:
+        assert {from_address(receiver, f"192.0.2.{number}").status for number in range(4)} == {401}
+        spoofed = [from_address(receiver, f"198.51.100.{number}, 192.0.2.99").status for number in range(3)]
+        assert spoofed == [401] * 2 + [429], "the proxy's word is the last one"
+
+
+def from_address(receiver: RunningReceiver, address: str) -> Answer:
+    return receiver.post(PING, x_hub_signature_256="", x_forwarded_for=address)

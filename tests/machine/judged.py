@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pluginyard.deliveries import Delivery, Ignored, Refusal, judge_delivery
@@ -24,6 +25,16 @@ REPOSITORIES = {
     "octo-org/octo-repo": trusted(ORG_SECRET, clone_url="ssh://git@git.example.com/mirrors/octo.git"),
     "octocoders/*": trusted(ORG_SECRET),
 }
+
+
+def secrets_file() -> str:
+    """Return the same entries as the receiver's secrets file (JSON is YAML too)."""
+    return json.dumps(
+        {
+            name: {"secrets": [secret.get_secret_value() for secret in entry.secrets], "clone_url": entry.clone_url}
+            for name, entry in REPOSITORIES.items()
+        }
+    )
 
 
 def judge(delivery: Sent, **changed: str | None) -> Delivery | Ignored | Refusal:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from pluginyard.deliveries import Delivery, Ignored, Refusal, is_later_release, judge_delivery
+from pluginyard.deliveries import Delivery, Ignored, Refusal, choose_next_key, judge_delivery
+from pluginyard.release_keys import release_key
 from tests.machine.github import REPOSITORY, SECRET, TAG, call, recorded, sent, tag_event
 from tests.machine.judged import (
     COMMIT,
@@ -35,7 +36,7 @@ def test_a_pushed_tag_starts_its_release_from_the_configured_address() -> None:
 def test_push_create_and_release_of_one_tag_are_one_wish() -> None:
     kinds = {"push": "push-tag-created", "create": "create-tag", "release": "release-published"}
     found = [accepted(sent(event, tag_event(name))) for event, name in kinds.items()]
-    assert {item.idempotency_key for item in found} == {f"github:codertocat/hello-world:{TAG}"}
+    assert {item.idempotency_key for item in found} == {f"release:codertocat/hello-world:{TAG}"}
     assert [item.commit for item in found] == [COMMIT, "", ""]
     assert ["github.commit" in item.labels for item in found] == [True, False, False]
     assert len({json.dumps(item.parameters) for item in found}) == 1
@@ -66,32 +67,43 @@ def test_an_annotated_tag_is_of_the_commit_and_not_of_the_tag_object() -> None:
     assert accepted(sent("push", tag_event("push-tag-created", after=OTHER_COMMIT))).commit == COMMIT
 
 
-def test_a_tag_moved_by_force_is_a_wish_for_its_new_commit() -> None:
-    moved = tag_event("push-tag-created", created=False, forced=True, before=OTHER_COMMIT)
-    found = accepted(sent("push", moved))
-    assert found.idempotency_key == f"github:codertocat/hello-world:{TAG}:{COMMIT}"
-    assert not is_later_release(found, recorded_commit=OTHER_COMMIT, failed=True)
+OF_TAG = f"release:codertocat/hello-world:{TAG}"
+OF_COMMIT = f"{OF_TAG}:{COMMIT}"
 
 
 @pytest.mark.parametrize(
-    ("name", "recorded_commit", "failed", "expected"),
+    ("name", "recorded", "failed", "expected"),
     [
-        ("push", COMMIT, False, False),
-        ("push", COMMIT, True, False),
-        ("push", OTHER_COMMIT, False, True),
-        ("push", OTHER_COMMIT, True, True),
-        ("push", "", False, False),
-        ("push", "", True, True),
-        ("create", OTHER_COMMIT, True, False),
-        ("release", "", True, False),
+        ("push", COMMIT, False, ""),
+        ("push", COMMIT, True, ""),
+        ("push", OTHER_COMMIT, False, OF_COMMIT),
+        ("push", OTHER_COMMIT, True, OF_COMMIT),
+        ("push", "", False, ""),
+        ("push", "", True, OF_COMMIT),
+        ("create", OTHER_COMMIT, True, ""),
+        ("release", "", True, ""),
     ],
 )
-def test_a_tag_set_again_at_another_commit_is_a_wish_of_its_own(
-    name: str, recorded_commit: str, failed: bool, expected: bool
+def test_a_tag_set_again_at_another_commit_has_one_key_more(
+    name: str, recorded: str, failed: bool, expected: str
 ) -> None:
     kinds = {"push": "push-tag-created", "create": "create-tag", "release": "release-published"}
     found = accepted(sent(name, tag_event(kinds[name])))
-    assert is_later_release(found, recorded_commit=recorded_commit, failed=failed) is expected
+    assert choose_next_key(found, OF_TAG, run="7", recorded=recorded, failed=failed) == expected
+    assert choose_next_key(found, OF_COMMIT, run="7", recorded=recorded, failed=failed) == "", "there is no third"
+
+
+@pytest.mark.parametrize(("recorded", "expected"), [(COMMIT, ""), (OTHER_COMMIT, OF_COMMIT), ("", OF_COMMIT)])
+def test_a_tag_moved_by_force_is_a_wish_for_its_new_commit(recorded: str, expected: str) -> None:
+    moved = accepted(sent("push", tag_event("push-tag-created", created=False, forced=True, before=OTHER_COMMIT)))
+    assert moved.idempotency_key == OF_TAG
+    assert choose_next_key(moved, OF_TAG, run="7", recorded=recorded, failed=False) == expected
+
+
+def test_a_mirrored_repository_has_the_keys_of_a_watch_of_its_mirror() -> None:
+    payload = tag_event("push-tag-created", repository={"full_name": "octo-org/octo-repo"})
+    found = accepted(sent("push", payload, ORG_SECRET))
+    assert found.idempotency_key == release_key("ssh://git@git.example.com/mirrors/octo", TAG)
 
 
 def test_each_secret_of_a_repository_signs_while_they_are_changed() -> None:
@@ -136,10 +148,25 @@ def test_a_repository_dispatch_names_its_own_ref_or_takes_the_default_branch() -
     assert accepted(sent("repository_dispatch", named, ORG_SECRET)).request.ref == "next"
 
 
-def test_two_calls_are_two_wishes() -> None:
-    payload = call("workflow-dispatch", {"plugin_name": "a"})
-    keys = {accepted(sent("workflow_dispatch", payload, ORG_SECRET)).idempotency_key for _ in range(2)}
-    assert len(keys) == 2
+def called(**more: str) -> Delivery:
+    payload = call("repository-dispatch", {"plugin_name": "a", **more})
+    return accepted(sent("repository_dispatch", payload, ORG_SECRET))
+
+
+def test_a_manual_call_is_told_by_its_content_whatever_its_id() -> None:
+    first, again = called(), called()
+    assert first.id != again.id
+    assert first.idempotency_key == again.idempotency_key
+    assert len({item.idempotency_key for item in (first, called(nonce="1"), called(nonce="2"))}) == 3
+
+
+def test_a_call_comes_again_only_after_its_run_failed_and_once_for_each_that_did() -> None:
+    found = called()
+    assert choose_next_key(found, found.idempotency_key, run="7", recorded="", failed=False) == ""
+    after = choose_next_key(found, found.idempotency_key, run="7", recorded="", failed=True)
+    assert after == f"{found.idempotency_key}:after:7"
+    assert choose_next_key(found, after, run="8", recorded="", failed=False) == ""
+    assert choose_next_key(found, after, run="8", recorded="", failed=True) == f"{found.idempotency_key}:after:8"
 
 
 def test_an_organisation_webhook_serves_every_repository_of_its_owner() -> None:

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from pluginyard import receiver_settings, trusted_repositories
-from pluginyard.release_events import _READERS, MANUAL_EVENT, release_key
+from pluginyard.release_events import _READERS, MANUAL_EVENT
+from pluginyard.release_keys import release_key
 from pluginyard.releases import TAG_FORM
 from pluginyard.trusted_repositories import WORKFLOWS, find_trusted, load_trusted
 

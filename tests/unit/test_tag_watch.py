@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from pluginyard.errors import BatchError, RegistryError
 from pluginyard.plugins import Source
-from pluginyard.release_events import release_key
+from pluginyard.release_keys import release_key
 from pluginyard.tag_watch import (
     DAY,
     SourceTag,
@@ -14,6 +14,7 @@ from pluginyard.tag_watch import (
     WatchedTag,
     choose_here,
     for_tag,
+    is_shared,
     judge_published,
     judge_run,
     judge_tags,
@@ -63,19 +64,25 @@ def test_a_tag_that_is_no_release_is_told_of_with_the_nearest_that_is(name: str,
 
 
 @pytest.mark.parametrize(
-    ("days", "limit", "states", "too_old"),
-    [(29.9, 30, ["missing"], 0), (30.1, 30, [], 1), (3000, 0, ["missing"], 0), (-1, 1, ["missing"], 0)],
+    ("days", "limit", "state"),
+    [(29.9, 30, "missing"), (30.1, 30, "too old"), (3000, 0, "missing"), (-1, 1, "missing")],
 )
-def test_tags_older_than_the_limit_are_left_alone(days: float, limit: int, states: list[str], too_old: int) -> None:
+def test_tags_older_than_the_limit_are_left_alone(days: float, limit: int, state: str) -> None:
     watch = judge_tags(asked(newer_than_days=limit), URL, [source_tag(days=days)], NOW)
-    assert [tag.state for tag in watch.tags] == states
-    assert watch.too_old == too_old
+    assert [tag.state for tag in watch.tags] == [state]
+    assert watch.older == 0
+
+
+def test_old_tags_that_are_no_release_are_only_counted() -> None:
+    watch = judge_tags(asked(), URL, [source_tag("wasm-nonsense", days=99)], NOW)
+    assert (watch.tags, watch.older, watch.summary) == ((), 1, "1 older")
 
 
 def test_tags_that_are_not_asked_for_are_not_even_counted() -> None:
     names = ["v1.0.0", "wasm-rust-x-v1.0.0", TAG]
     watch = judge_tags(asked(tags="wasm-go-*"), URL, [source_tag(name, days=99) for name in names], NOW)
-    assert (watch.tags, watch.too_old) == ((), 1)
+    assert [tag.name for tag in watch.tags] == [TAG]
+    assert watch.older == 0
 
 
 @pytest.mark.parametrize(
@@ -140,27 +147,14 @@ def test_the_key_is_of_repository_tag_and_commit() -> None:
     assert missing().key == f"{URL}@{TAG}@{COMMIT}"
 
 
-@pytest.mark.parametrize(
-    "repository",
-    [
-        URL,
-        "https://github.com/Acme/plugins",
-        "https://github.com/Acme/plugins/",
-        "git@github.com:Acme/plugins.git",
-        "ssh://git@github.com:22/Acme/plugins.git",
-    ],
-)
-def test_the_receivers_keys_for_the_same_release_are_known(repository: str) -> None:
-    (tag,) = judge_tags(asked(), repository, [source_tag()], NOW).tags
-    assert tag.other_keys == (release_key("acme/plugins", TAG), release_key("acme/plugins", TAG, COMMIT))
+def test_a_watch_and_a_webhook_share_the_keys_of_a_tag() -> None:
+    assert missing().shared_keys == (release_key("acme/plugins", TAG), release_key("acme/plugins", TAG, COMMIT))
 
 
-@pytest.mark.parametrize(
-    "repository", ["/srv/git/acme/plugins", "file:///acme/plugins", "https://gitlab.com/a/b/c", "."]
-)
-def test_a_repository_no_receiver_knows_has_no_keys_of_its(repository: str) -> None:
-    (tag,) = judge_tags(asked(), repository, [source_tag()], NOW).tags
-    assert tag.other_keys == ()
+def test_a_watch_into_other_registries_is_a_wish_of_its_own() -> None:
+    assert is_shared(for_tag(asked(), missing()))
+    assert not is_shared(for_tag(asked(registries=["oci:out"]), missing()))
+    assert not is_shared(for_tag(asked(plain_http=True), missing()))
 
 
 def test_the_request_for_a_tag_names_no_more_than_was_asked() -> None:
@@ -180,7 +174,7 @@ def test_one_error_lists_what_failed_and_only_that() -> None:
     bad = missing().failed(RegistryError("it is damaged", subject="oci:out", remedy="restore it"))
     lost = WatchedTag("https://lost.example", "", "failed", "cannot reach it")
     watch = merge([TagWatch((bad, missing().because("moved", "elsewhere")), 2), TagWatch((lost,), 3)])
-    assert watch.too_old == 5
+    assert watch.older == 5
     with pytest.raises(BatchError, match="2 of 3") as failure:
         watch.raise_for_failures("all")
     assert f"{TAG}: oci:out: it is damaged   remedy: restore it" in str(failure.value)

@@ -127,14 +127,30 @@ def test_settings_are_read_from_their_variables() -> None:
         "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins",
         "PLUGINYARD_RECEIVER_MAX_BYTES": "65536",
         "PLUGINYARD_RECEIVER_DEPLOYMENT": "publish-plugin/mine",
+        "PLUGINYARD_RECEIVER_TRUST_PROXY": "192.0.2.7, 172.16.0.1/12, ::1",
     }
     settings = load_receiver_settings(environment, lambda path: b"")
     assert (settings.max_bytes, settings.deployment, settings.burst) == (65536, "publish-plugin/mine", 300)
+    assert settings.trust_proxy == "192.0.2.7/32,172.16.0.0/12,::1/128"
+    assert (
+        load_receiver_settings(environment | {"PLUGINYARD_RECEIVER_TRUST_PROXY": ""}, lambda path: b"").trust_proxy
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("MAX_BYTES", "0"), ("RATE", "0"), ("BURST", "many"), ("SECONDS", "60"), ("DEPLOYMENT", "on-tag")],
+    [
+        ("MAX_BYTES", "0"),
+        ("RATE", "0"),
+        ("BURST", "many"),
+        ("SECONDS", "60"),
+        ("DEPLOYMENT", "on-tag"),
+        ("TRUST_PROXY", "*"),
+        ("TRUST_PROXY", "proxy.example.com"),
+        ("TRUST_PROXY", "192.0.2.7,"),
+        ("REQUEST_SECONDS", "inf"),
+    ],
 )
 def test_a_setting_that_does_not_fit_names_its_variable(variable: str, value: str) -> None:
     environment = {
