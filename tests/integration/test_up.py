@@ -18,7 +18,9 @@ from typing import Any
 import pytest
 
 from tests.machine.example_repository import make_repository
+from tests.machine.github import REPOSITORY, SECRET
 from tests.machine.loopback import ask, free_port, json_request
+from tests.machine.receivers import RunningReceiver, tag_delivery
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = ("PREFECT_", "PLUGINYARD_", "REGISTRY_", "IMAGE_", "DOCKER_HOST")
@@ -85,12 +87,15 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 
 
 def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> None:
-    told = yard.up(PLUGINYARD_GITHUB_SECRET="0123456789abcdef" * 2, PLUGINYARD_GITHUB_REPOSITORIES="acme/plugins")
+    secrets = yard.folder / "secrets.yaml"
+    secrets.write_text(json.dumps({REPOSITORY: {"secrets": SECRET, "clone_url": str(yard.folder / "example")}}))
+    told = yard.up(PLUGINYARD_GITHUB_SECRETS_FILE=str(secrets), PLUGINYARD_REGISTRIES=f"oci:{yard.folder / 'layout'}")
     assert f"http://127.0.0.1:{yard.port}" in told
     assert "password" not in told
     started = yard.pids()
     assert set(started) == {"server", "worker-1", "receiver"}
     run = _publish(yard)
+    _publish_by_webhook(yard)
     yard.up()
     assert yard.pids() == started, "a second up starts nothing"
 
@@ -158,6 +163,18 @@ def _publish(yard: Yard) -> str:
     names = {item["annotations"]["org.opencontainers.image.ref.name"] for item in index["manifests"]}
     assert names == {"request-block-1.0.0", "request-block-latest"}
     return run
+
+
+def _publish_by_webhook(yard: Yard) -> None:
+    before = time.monotonic()
+    answer = RunningReceiver(yard.port + 1, yard.state / "log" / "receiver.log").post(tag_delivery("push", TAG))
+    assert (answer.status, answer.document["status"]) == (202, "started"), answer
+    run = answer.document["flow_run"]
+    _await(lambda: yard.call(f"/api/flow_runs/{run}")["start_time"])
+    seconds = time.monotonic() - before
+    print(f"from the signed webhook to the running run: {seconds:.1f} s")
+    assert seconds < 30, "ten seconds are promised for a machine that does nothing else"
+    _ended(yard, run)
 
 
 def _start(yard: Yard, tag: str) -> str:
