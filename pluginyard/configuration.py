@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pluginyard.addresses import Address, RegistryAddress
 from pluginyard.errors import ConfigurationError
 from pluginyard.layouts import HIGRESS_LAYOUT, LanguageLayout
 
@@ -36,12 +37,12 @@ class RepositorySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    registries: tuple[str, ...] = Field((), description="Destinations: HOST/NAMESPACE or oci:PATH")
+    registries: tuple[RegistryAddress, ...] = Field((), description="Destinations: HOST/NAMESPACE or oci:PATH")
     gateways: tuple[Gateway, ...] = Field(("higress",), description="Gateways that must load what is published")
     layout: Mapping[str, LanguageLayout] = Field(
         default_factory=dict, description="Folder and builder of a language, over Higress's layout"
     )
-    source_url: str = Field("", description="Address of the repository for the artifact's annotations")
+    source_url: Address = Field("", description="Address of the repository for the artifact's annotations")
     latest: Literal["forward", "never"] = Field("forward", description="Whether the tag latest follows stable versions")
     tidy: bool = Field(False, description="Run go mod tidy before building, as the old workflow did")
     config_media_type: str = Field("", description="Media type of the manifest's config, for a registry that insists")
@@ -89,7 +90,8 @@ def check_model(model: type[Model], document: Mapping[str, Any], *, subject: str
             near = get_close_matches(str(fault["loc"][-1]), known, n=1)
             remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
             raise ConfigurationError(f"unknown key {key}", subject=subject, remedy=remedy) from None
-        raise ConfigurationError(f"{key}: {fault['msg']}", subject=subject, remedy=f"mend {key}") from None
+        said = fault["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{key}: {said}", subject=subject, remedy=f"mend {key}") from None
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -6,17 +6,20 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pluginyard.addresses import Address, RegistryAddress
+
 Repository = Annotated[
-    str,
+    Address,
     Field(
         title="Repository",
-        description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's",
+        description="URL of the plugin repository (no password in it), or the path of a clone on the worker; "
+        "empty: the site's",
         examples=["https://github.com/acme/plugins.git"],
     ),
 ]
 # Types, not inherited fields: a form shows the fields of a base first, and these belong below what a flow asks first.
 Registries = Annotated[
-    list[str],
+    list[RegistryAddress],
     Field(
         title="Registries",
         description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones. All get the same digest",
@@ -29,7 +32,7 @@ PlainHttp = Annotated[bool, Field(title="Plain HTTP", description="Speak HTTP to
 class DestinationRequest(BaseModel):
     """Be the one parameter of a flow; each adds `registries` and `plain_http` where its form has them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class SourceRequest(DestinationRequest):

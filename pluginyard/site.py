@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pluginyard.addresses import Address, RegistryAddress
 from pluginyard.configuration import check_model
 from pluginyard.errors import ConfigurationError, RequestError
 
@@ -29,8 +30,8 @@ class Site(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    repository: str = Field("", description="PLUGINYARD_REPOSITORY: what a run builds from if it names none")
-    registries: tuple[str, ...] = Field(
+    repository: Address = Field("", description="PLUGINYARD_REPOSITORY: what a run builds from if it names none")
+    registries: tuple[RegistryAddress, ...] = Field(
         (), description="PLUGINYARD_REGISTRIES, by commas; or IMAGE_REGISTRY_SERVICE/IMAGE_REPOSITORY"
     )
     plain_http: bool = Field(False, description="PLUGINYARD_PLAIN_HTTP: speak HTTP to the registries")

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from pluginyard.addresses import Address
 from pluginyard.destination_requests import DestinationRequest, PlainHttp, Registries
-
-# A parameter is seen by everybody who sees the run: an address in it holds no password.
-_WITH_PASSWORD = re.compile(r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@")
 
 
 class WatchRequest(DestinationRequest):
     """Name the repositories whose new release tags are to be published."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    repositories: list[str] = Field(
+    repositories: list[Address] = Field(
         default_factory=list,
         title="Repositories",
         description="URLs of plugin repositories, or paths of clones on the worker; empty: the site's",
@@ -49,9 +44,7 @@ class WatchRequest(DestinationRequest):
 
     @field_validator("repositories")
     @classmethod
-    def _no_password(cls, repositories: list[str]) -> list[str]:
-        if any(_WITH_PASSWORD.match(repository) for repository in repositories):
-            raise ValueError("an address holds a user or password: give the workers' git a credential helper")
+    def _each_once(cls, repositories: list[str]) -> list[str]:
         return list(dict.fromkeys(repositories))
 
     def at(self, repositories: list[str]) -> Self:

@@ -1,0 +1,32 @@
+"""Addresses of repositories and registries hold no password: whoever sees a run sees its parameters."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_WITH_PASSWORD = r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@"  # noqa: S105 (the form of an address, no password)
+_REGISTRY_WITH_USER = r"(?!oci:)(?:\w+://)?[^/]*@"
+
+
+def check_address(address: str) -> str:
+    """Return `address`; raise ValueError, which quotes nothing of it, where it holds a user's token or password."""
+    if re.match(_WITH_PASSWORD, address):
+        raise ValueError("the address holds a user or password: give the workers' git a credential helper or ssh key")
+    return address
+
+
+def check_registry(registry: str) -> str:
+    """Return `registry`; raise ValueError, which quotes nothing of it, where it holds a user or password."""
+    if re.match(_REGISTRY_WITH_USER, registry):
+        raise ValueError("the registry holds a user or password: use a registry-credentials block or the environment")
+    return registry
+
+
+# The patterns are for the Prefect server: it refuses a run before it stores its parameters.
+Address = Annotated[str, AfterValidator(check_address), Field(json_schema_extra={"pattern": f"^(?!{_WITH_PASSWORD})"})]
+RegistryAddress = Annotated[
+    str, AfterValidator(check_registry), Field(json_schema_extra={"pattern": f"^(?!{_REGISTRY_WITH_USER})"})
+]
