@@ -24,6 +24,7 @@ from pluginyard.releases import (
     choose_release,
     nearest_names,
     parse_release_tag,
+    parse_version_file,
     version_of_commit,
 )
 from pluginyard.site import Site
@@ -145,7 +146,7 @@ def find_plugin(
         builder=builder.name,
         context=collect_context(tree, folder, builder.definition.manifest, read, own.inputs),
         documents=documents,
-        declared_version=(content("VERSION") or b"").decode("utf-8", "replace").strip(),
+        declared_version=parse_version_file(content("VERSION") or b""),
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
         has_prebuild=tree.file(f"{folder}/.prebuild") is not None,
         needs_fetch=builder.needs_fetch(content),

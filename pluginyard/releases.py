@@ -19,10 +19,13 @@ from pluginyard.semver import parse_semver
 _NAME = r"[a-z0-9]+(?:[-_]+[a-z0-9]+)*"
 _TAG = re.compile(rf"wasm-(?P<language>[a-z0-9]+)-(?P<name>{_NAME})-v(?P<version>[0-9]+\.[0-9]+\.[0-9]+\S*)")
 _LOOSE_TAGS = (
-    re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>.+)-v(?P<core>[0-9][0-9.]*)(?P<rest>-[0-9a-z.-]+)?"),
+    re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>.+)-v[-._]?(?P<core>[0-9][0-9.]*)(?P<rest>-[0-9a-z.-]+)?"),
     re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>.+?)-(?P<core>[0-9][0-9.]*)(?P<rest>-[0-9a-z.-]+)?"),
     re.compile(r"wasm-(?P<language>[a-z0-9]+)-(?P<name>[^.]+?)(?:-v)?(?P<core>)(?P<rest>)"),
 )
+_LONGEST_VERSION = 128
+_LONGEST_TAG = 255
+"""git keeps a tag in a file of its name, so that no file system holds a longer one."""
 TAG_FORM = "wasm-{language}-{name}-v{semver}, as in wasm-go-request-block-v1.0.0"
 
 
@@ -51,7 +54,7 @@ def parse_release_tag(text: str) -> Release:
     The shell it replaces cut at the first `v` and the last dash.
     """
     tag = text.removeprefix("refs/tags/")
-    found = _TAG.fullmatch(tag)
+    found = _TAG.fullmatch(tag) if len(tag) <= _LONGEST_TAG else None
     if not found:
         raise _tag_error(tag, "not a release tag")
     try:
@@ -75,6 +78,8 @@ def choose_release(language: str, name: str, version: str) -> Release:
 
 def check_version(version: str, *, subject: str) -> str:
     """Return `version` if it is SemVer without build metadata (`+` is illegal in an OCI tag)."""
+    if len(version) > _LONGEST_VERSION:
+        raise RequestError("the version is longer than an OCI tag may be (128)", subject=subject, remedy="shorten it")
     if version.startswith("v"):
         raise RequestError(
             f"version {version!r} has a leading v",
@@ -88,10 +93,16 @@ def check_version(version: str, *, subject: str) -> str:
             subject=subject,
             remedy=f"write {plain}",
         )
-    parse_semver(version)
-    if len(version) > 128:
-        raise RequestError("the version is longer than an OCI tag may be (128)", subject=subject, remedy="shorten it")
+    try:
+        parse_semver(version)
+    except RequestError as error:
+        raise RequestError(f"{version!r} is {error.message}", subject=subject, remedy=error.remedy) from None
     return version
+
+
+def parse_version_file(content: bytes) -> str:
+    """Return what a VERSION file says, without line ends and the byte order mark of editors on Windows."""
+    return content.decode("utf-8-sig", "replace").strip()
 
 
 def check_language(language: str, languages: Collection[str], *, subject: str) -> str:
@@ -113,12 +124,15 @@ def version_of_commit(commit_time: int, commit: str) -> str:
 
 def nearest_tag(text: str) -> str:
     """Return the valid tag nearest to `text`, or an empty string where none is near."""
+    if len(text) > _LONGEST_TAG:
+        return ""
     plain = re.sub(r"[^a-z0-9._-]+", "-", text.partition("+")[0].lower())
     found = next((match for form in _LOOSE_TAGS if (match := form.fullmatch(plain))), None)
     if not found:
         return ""
     numbers = [str(int(part)) for part in found["core"].split(".") if part] or ["1"]
-    version = ".".join([*numbers, "0", "0"][:3]) + (found["rest"] or "")
+    prerelease = [str(int(part)) if part.isdigit() else part for part in (found["rest"] or "")[1:].split(".")]
+    version = ".".join([*numbers, "0", "0"][:3]) + (f"-{'.'.join(prerelease)}" if found["rest"] else "")
     name = re.sub(r"[^a-z0-9_]+", "-", found["name"]).strip("-_")
     candidate = f"wasm-{found['language']}-{name}-v{version}"
     return candidate if _TAG.fullmatch(candidate) and _is_semver(version) else ""
@@ -144,4 +158,5 @@ def _is_semver(version: str) -> bool:
 def _tag_error(tag: str, message: str) -> RequestError:
     nearest = nearest_tag(tag)
     form = f"the form is {TAG_FORM}"
-    return RequestError(message, subject=tag or "''", remedy=f"nearest: {nearest}; {form}" if nearest else form)
+    shown = tag if len(tag) <= _LONGEST_TAG else f"{tag[:_LONGEST_TAG]}…"
+    return RequestError(message, subject=shown or "''", remedy=f"nearest: {nearest}; {form}" if nearest else form)

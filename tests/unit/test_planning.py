@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +13,10 @@ from pluginyard.errors import ConfigurationError, EngineUnavailableError, Reques
 from pluginyard.manifests import choose_annotations, render_manifest
 from pluginyard.oci import CREATED, FINGERPRINT, Descriptor
 from pluginyard.planning import ask_once, plan_build, resolve_request
-from pluginyard.plugins import REGULAR, PluginBuild, Source, SourceFile, SourceTree
+from pluginyard.plugins import PluginBuild, Source
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.site import Site, load_site
+from tests.machine.source_trees import tree_of
 
 BUILDERS = {
     folder.name: load_builder(
@@ -49,20 +49,14 @@ def plan(
     settings: RepositorySettings | None = None,
     **fields: object,
 ) -> PluginBuild:
-    contents = {hashlib.sha1(text.encode()).hexdigest(): text.encode() for text in files.values()}
-    tree = SourceTree(
-        tuple(
-            SourceFile(path, REGULAR, hashlib.sha1(text.encode()).hexdigest(), len(text))
-            for path, text in files.items()
-        )
-    )
+    tree, read = tree_of(files)
     request = PublishRequest.model_validate({"plugin": "request-block", "registries": ["r.example.com/p"]} | fields)
     return plan_build(
         request,
         resolve_request(request),
         source,
         tree,
-        lambda file: contents[file.blob],
+        read,
         site=site or load_site({}),
         builders=BUILDERS,
         host_version=lambda builder: "",
@@ -83,8 +77,13 @@ def test_the_version_is_what_was_asked_for_else_the_file_else_the_commit() -> No
 
 
 def test_a_version_file_that_is_no_version_is_refused() -> None:
-    with pytest.raises(RequestError, match="extensions/request-block/VERSION"):
-        plan({**FILES, f"{GO}/VERSION": "1.0.0+build"})
+    for text in ("1.0.0+build", "1.0"):
+        with pytest.raises(RequestError, match="extensions/request-block/VERSION"):
+            plan({**FILES, f"{GO}/VERSION": text})
+
+
+def test_a_version_file_with_a_byte_order_mark_and_windows_line_ends_is_read() -> None:
+    assert plan({**FILES, f"{GO}/VERSION": "\ufeff1.2.3\r\n"}).release.version == "1.2.3"
 
 
 def test_the_fingerprint_changes_with_what_is_published_and_with_nothing_else() -> None:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pluginyard.errors import RequestError
 from pluginyard.releases import (
     Release,
     check_language,
+    check_version,
     choose_release,
     nearest_tag,
     parse_release_tag,
+    parse_version_file,
     version_of_commit,
 )
 
@@ -50,6 +54,9 @@ def test_a_tag_splits_in_one_place_only(tag: str, name: str, version: str) -> No
         ("wasm-go-foo-v1.2.3.4", "wasm-go-foo-v1.2.3"),
         ("wasm-go-foo-v01.2.3", "wasm-go-foo-v1.2.3"),
         ("wasm-go-foo-1.2.3", "wasm-go-foo-v1.2.3"),
+        ("wasm-go-request-block-v-1.0.0", "wasm-go-request-block-v1.0.0"),
+        ("wasm-go-foo-v1.0.0-01", "wasm-go-foo-v1.0.0-1"),
+        ("wasm-go-foo-v1.0.0-rc.01", "wasm-go-foo-v1.0.0-rc.1"),
     ],
 )
 def test_a_bad_tag_is_refused_with_the_nearest_valid_one(tag: str, nearest: str) -> None:
@@ -68,6 +75,29 @@ def test_a_bad_tag_is_refused_with_the_nearest_valid_one(tag: str, nearest: str)
 def test_what_is_no_tag_is_refused(tag: str) -> None:
     with pytest.raises(RequestError):
         parse_release_tag(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["wasm-go-a-v" + "9" * 5000 + ".0.0", "wasm-go-" + "a-" * 50000 + "v1", "wasm-go-a-v1." + "0" * 5000]
+)
+def test_what_is_longer_than_any_tag_is_refused_at_once(tag: str) -> None:
+    begun = time.monotonic()
+    with pytest.raises(RequestError, match="not a release tag") as refusal:
+        parse_release_tag(tag)
+    assert time.monotonic() - begun < 0.1
+    assert len(str(refusal.value)) < 500
+
+
+def test_a_version_file_may_come_from_windows() -> None:
+    assert parse_version_file("\ufeff1.2.3\r\n".encode()) == "1.2.3"
+
+
+@pytest.mark.parametrize("version", ["1.0", "v1.0.0", "1.0.0+b", "latest", "1.0.0\r\n2.0.0", "", "9" * 5000])
+def test_a_version_that_is_none_is_told_with_the_file_that_says_it(version: str) -> None:
+    with pytest.raises(RequestError) as refusal:
+        check_version(version, subject="plugins/x/VERSION")
+    assert str(refusal.value).startswith("plugins/x/VERSION: ")
+    assert len(str(refusal.value)) < 300
 
 
 def test_a_language_without_a_folder_is_refused_with_the_nearest_one() -> None:
