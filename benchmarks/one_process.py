@@ -69,7 +69,7 @@ def _publish_each(at_once: int, texts: list[str]) -> None:
 def _publish_repository(at_once: int, text: str) -> None:
     """Run the flow of a whole repository."""
     from flows.publish_plugins import publish_plugins
-    from pluginyard.batches import RepositoryRequest
+    from pluginyard.repository_requests import RepositoryRequest
 
     asyncio.run(publish_plugins(RepositoryRequest.model_validate({**json.loads(text), "at_once": at_once})))
 
@@ -77,7 +77,7 @@ def _publish_repository(at_once: int, text: str) -> None:
 def _plan_repository(text: str) -> None:
     """Plan a whole repository as the flow does, without a run."""
     from flows.machine import find_machine, host_version
-    from pluginyard.batches import RepositoryRequest
+    from pluginyard.repository_requests import RepositoryRequest
     from tasks.sources import plan_repository
 
     machine = find_machine()

@@ -10,8 +10,8 @@ from prefect import flow
 from flows.beginning import begin
 from flows.machine import Machine, host_version
 from flows.publish_plugin import STEPS, publish_build
-from pluginyard.batches import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan, RepositoryRequest
-from pluginyard.errors import PluginyardError
+from pluginyard.batches import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
+from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.site import choose_repository
 from tasks.connections import Registries
 from tasks.doors.workspaces import open_workspace
@@ -76,6 +76,6 @@ def _publish_one(
     try:
         with open_workspace(machine.cache) as workspace:
             published = publish_build(asked, plugin.build, plugin.artifact, machine, registries, workspace, done)
-    except PluginyardError as error:
-        return plugin.because("failed", error.message, error=error)
+    except Exception as error:
+        return plugin.failed(error)
     return plugin.because("published", PUBLISHED_NOW, digest=published.digest)

@@ -1,65 +1,17 @@
-"""A whole repository at once: which plugins there are, which are asked for, and what is to be done with each."""
+"""A whole repository at once: what is to be done with each plugin, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from pydantic import Field
-
-from pluginyard.builders import Builder, choose_builder
-from pluginyard.configuration import RepositorySettings
-from pluginyard.contexts import Read
-from pluginyard.destination_requests import PlainHttp, Registries, SourceRequest
-from pluginyard.errors import BatchError, PluginyardError, RequestError
-from pluginyard.fingerprints import content_of
-from pluginyard.planning import find_plugin
-from pluginyard.plugins import PackedArtifact, PluginBuild, SourceTree
-from pluginyard.publish_requests import PublishRequest
-from pluginyard.releases import Release, nearest_names
+from pluginyard.errors import BatchError, PluginyardError, describe_fault
+from pluginyard.plugins import PackedArtifact, PluginBuild
+from pluginyard.releases import Release
 
 State = Literal["build", "published", "refused", "failed"]
-
-
-class RepositoryRequest(SourceRequest):
-    """Name the plugins of one repository that are to be published: by default all that are not yet."""
-
-    ref: str = Field("", title="Branch or commit", description="What to build; empty: the default branch")
-    plugins: list[str] = Field(
-        default_factory=lambda: ["*"], title="Plugins", description="Names, with * and ? as wildcards; default: all"
-    )
-    languages: list[str] = Field(default_factory=list, title="Languages", description="Only these; empty: all")
-    changed_since: str = Field(
-        "", title="Changed since", description="Only plugins whose compiler reads something else than at this ref"
-    )
-    when_taken: Literal["refuse", "snapshot"] = Field(
-        "refuse",
-        title="When the version is taken",
-        description="A plugin that changed under a published VERSION: refuse it, or publish VERSION-snapshot.f…",
-    )
-    registries: Registries = Field(default_factory=list)
-    plain_http: PlainHttp = False
-    at_once: int = Field(2, ge=1, le=64, title="At once", description="Plugins that are built at the same time")
-    run_in_envoy: bool = Field(False, title="Run in Envoy", description="Load each in a real Envoy and send its probe")
-
-    @property
-    def title(self) -> str:
-        """Return what the run is called."""
-        return f"all of {self.repository or 'the repository of the site'}"
-
-    def for_plugin(self, release: Release) -> PublishRequest:
-        """Return the request that publishes one of the plugins alone."""
-        return PublishRequest(
-            repository=self.repository,
-            plugin=release.name,
-            language=release.language,
-            ref=self.ref,
-            registries=self.registries,
-            plain_http=self.plain_http,
-            run_in_envoy=self.run_in_envoy,
-        )
 
 
 @dataclass(frozen=True)
@@ -79,8 +31,18 @@ class PlannedPlugin:
         """Return the same plugin in another state."""
         return replace(self, state=state, reason=reason, **more)
 
+    def refused(self, error: PluginyardError) -> PlannedPlugin:
+        """Return the same plugin as one that is not to be published as it is."""
+        return self.because("refused", error.message, error=error)
+
+    def failed(self, error: Exception) -> PlannedPlugin:
+        """Return the same plugin with what went wrong, a fault of ours told as such."""
+        told = describe_fault(error)
+        return self.because("failed", told.message, error=told)
+
 
 PUBLISHED_NOW = "published now"
+_MOST_NAMES = 20
 
 
 def _urgency(row: Mapping[str, str]) -> int:
@@ -103,9 +65,8 @@ class RepositoryPlan:
         bad = [*self.of("failed"), *self.of("refused")]
         if not bad:
             return
-        lines = [f"{plugin.release}: {plugin.error or plugin.reason}".replace("\n", " ") for plugin in bad]
         raise BatchError(
-            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(lines),
+            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(_told(bad)),
             subject=subject,
             remedy="mend them and run the same again: it does only what is missing",
         )
@@ -140,56 +101,47 @@ class RepositoryPlan:
         return "\n".join([self.summary, *lines])
 
 
-def list_plugins(tree: SourceTree, settings: RepositorySettings, builders: Mapping[str, Builder]) -> Iterator[Release]:
-    """Yield every plugin of the repository: each folder that has its toolchain's manifest.
-
-    Of languages that share a folder (go and tinygo in Higress's layout) the first one counts.
-    """
-    seen: set[str] = set()
-    for language, layout in settings.languages.items():
-        if layout.folder in seen:
-            continue
-        seen.add(layout.folder)
-        manifest = choose_builder(builders, layout.builder).definition.manifest
-        for name in tree.folders_in(layout.folder):
-            if tree.file(f"{layout.folder_of(name)}/{manifest}"):
-                yield Release(language, name)
+def plan_plugins(releases: Iterable[Release], plan: Callable[[Release], PluginBuild]) -> RepositoryPlan:
+    """Plan each release by itself: one that is not fit to build, or that we fail at, holds back no other."""
+    return RepositoryPlan(tuple(_plan_one(release, plan) for release in releases))
 
 
-def select_plugins(request: RepositoryRequest, found: tuple[Release, ...]) -> tuple[Release, ...]:
-    """Return those of `found` that are asked for; raise RequestError for a pattern that matches none."""
-    for pattern in request.plugins:
-        if not any(fnmatchcase(release.name, pattern) for release in found):
-            names = (release.name for release in found)
-            raise RequestError("matches no plugin", subject=pattern, remedy=nearest_names(pattern, names))
-    return tuple(
-        release
-        for release in found
-        if any(fnmatchcase(release.name, pattern) for pattern in request.plugins)
-        and (not request.languages or release.language in request.languages)
-    )
-
-
-def has_changed(build: PluginBuild, before: SourceTree, read: Read, builders: Mapping[str, Builder]) -> bool:
-    """Tell whether the compiler reads, or a layer holds, something else than in the tree `before`."""
+def _plan_one(release: Release, plan: Callable[[Release], PluginBuild]) -> PlannedPlugin:
+    planned = PlannedPlugin(release, "build", "not published yet")
     try:
-        old = find_plugin(before, build.release, build.settings, builders, read)
-    except PluginyardError:
-        return True  # it was not there, or was not fit to build
-    return content_of(old) != content_of(build.plugin)
+        build = plan(release)
+    except PluginyardError as error:
+        return planned.refused(error)
+    except Exception as error:
+        return planned.failed(error)
+    return replace(planned, release=build.release, build=build)
 
 
-def plan_plugins(releases: tuple[Release, ...], plan: Callable[[Release], PluginBuild]) -> RepositoryPlan:
-    """Plan each release by itself: one that is not fit to build is refused, and holds back no other."""
-    planned = []
-    for release in releases:
-        try:
-            build = plan(release)
-        except PluginyardError as error:
-            planned.append(PlannedPlugin(release, "refused", error.message, error=error))
-        else:
-            planned.append(PlannedPlugin(build.release, "build", "not published yet", build))
-    return RepositoryPlan(tuple(planned))
+def keep_changed(
+    now: RepositoryPlan, before: RepositoryPlan, has_other_files: Callable[[Release], bool]
+) -> RepositoryPlan:
+    """Return the plugins of `now` that another commit's plan has otherwise: other inputs, builder or command.
+
+    One that is not fit to build, and was not for the same reason, counts by its files (`has_other_files`).
+    """
+
+    def is_kept(plugin: PlannedPlugin, then: PlannedPlugin) -> bool:
+        if plugin.build and then.build:
+            return plugin.build.fingerprint != then.build.fingerprint
+        return str(plugin.error) != str(then.error) or has_other_files(plugin.release)
+
+    pairs = zip(now.plugins, before.plugins, strict=True)
+    return RepositoryPlan(tuple(plugin for plugin, then in pairs if is_kept(plugin, then)))
+
+
+def refuse_twins(plan: RepositoryPlan, twins: Mapping[tuple[str, str], PluginyardError]) -> RepositoryPlan:
+    """Return the plan with every plugin refused that `twins` (by language and name) has an error for."""
+    return RepositoryPlan(
+        tuple(
+            plugin.refused(error) if (error := twins.get((plugin.release.language, plugin.release.name))) else plugin
+            for plugin in plan.plugins
+        )
+    )
 
 
 def as_snapshot(build: PluginBuild) -> PluginBuild:
@@ -200,3 +152,24 @@ def as_snapshot(build: PluginBuild) -> PluginBuild:
     short = build.fingerprint.removeprefix("sha256:")[:12]
     joint = "." if "-" in build.release.version else "-"
     return replace(build, release=build.release.with_version(f"{build.release.version}{joint}snapshot.f{short}"))
+
+
+def named_by_content(build: PluginBuild) -> PluginBuild:
+    """Return the build of a plugin that declares no version as `0.0.0-snapshot.f{fingerprint}`.
+
+    Named after the commit, it would be built anew for every commit, whatever that changed.
+    """
+    if build.plugin.declared_version:
+        return build
+    return as_snapshot(replace(build, release=build.release.with_version("0.0.0")))
+
+
+def _told(plugins: Iterable[PlannedPlugin]) -> Iterator[str]:
+    """Yield a line for each failure; plugins that failed alike share one."""
+    alike: dict[tuple[str, str], list[PlannedPlugin]] = defaultdict(list)
+    for plugin in plugins:
+        alike[plugin.reason, plugin.error.remedy if plugin.error else ""].append(plugin)
+    for (reason, _), group in alike.items():
+        names = [str(plugin.release) for plugin in group]
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        yield f"{', '.join(names[:_MOST_NAMES])}{more}: {group[0].error or reason}".replace("\n", " ")

@@ -28,6 +28,10 @@ class PluginyardError(Exception):
         return f"{head}\n  remedy: {self.remedy}" if self.remedy else head
 
 
+class InternalError(PluginyardError):
+    """A fault of pluginyard itself."""
+
+
 class RequestError(PluginyardError):
     """The tag, name, version or destination that was asked for is not valid."""
 
@@ -126,3 +130,15 @@ class StatusUnavailableError(StatusError):
     def __init__(self, message: str, *, subject: str = "", remedy: str = "", retry_after: str = "") -> None:
         super().__init__(message, subject=subject, remedy=remedy)
         self.retry_after = retry_after
+
+
+def describe_fault(error: Exception) -> PluginyardError:
+    """Return `error` if it is written for users, else one that tells of a fault of ours, with `error` as its cause."""
+    if isinstance(error, PluginyardError):
+        return error
+    fault = InternalError(
+        f"a fault of pluginyard: {type(error).__name__}: {error}",
+        remedy="report it with the traceback in the run's log",
+    )
+    fault.__cause__ = error
+    return fault

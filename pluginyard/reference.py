@@ -10,13 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from pluginyard import errors
-from pluginyard.batches import RepositoryRequest
 from pluginyard.builders import Definition
 from pluginyard.configuration import RepositorySettings
 from pluginyard.drift_rules import DRIFT_RULES
 from pluginyard.errors import PluginyardError
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.receiver_settings import ReceiverSettings
+from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.rules import RULES, Rule
 from pluginyard.site import Site
 from pluginyard.verify_requests import VerifyRequest
@@ -78,7 +78,6 @@ def render_reference(command_help: Mapping[str, str]) -> str:
 
 def _exit_codes() -> Iterator[tuple[str, str, str]]:
     yield "0", "", "done"
-    yield "1", "", "a fault of pluginyard itself"
     kinds = (item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, PluginyardError))
     for kind in sorted((item for item in kinds if item is not PluginyardError), key=lambda item: item.exit_code):
         again = " (tried again)" if kind.transient else ""

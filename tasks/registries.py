@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pluginyard import oci
 from pluginyard.batches import PlannedPlugin, RepositoryPlan, as_snapshot
-from pluginyard.errors import VerificationError, VersionTakenError
+from pluginyard.errors import RegistryUnavailableError, VerificationError, VersionTakenError
 from pluginyard.oci import StoredManifest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
 from pluginyard.references import Destination
@@ -67,24 +66,61 @@ def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bo
 def look_up(
     plan: RepositoryPlan, registries: Registries, *, when_taken: Literal["refuse", "snapshot"]
 ) -> RepositoryPlan:
-    """Ask the registries which of the planned plugins are published already, several at once."""
-    ask = partial(_look_up_one, registries=registries, when_taken=when_taken)
+    """Ask the registries which of the planned plugins are published already, several at once.
+
+    One that they refuse to tell about holds back no other. Raises RegistryUnavailableError, after a few questions,
+    where none is answered at all.
+    """
+    look_ups = _LookUps(registries, when_taken)
     with ThreadPoolExecutor(_LOOK_UPS, thread_name_prefix="look-up") as pool:
-        found = RepositoryPlan(tuple(pool.map(ask, plan.plugins)))
+        first = tuple(pool.map(look_ups.ask, plan.plugins))
+        if look_ups.unavailable and not look_ups.answered:
+            raise look_ups.unavailable
+        found = RepositoryPlan(tuple(pool.map(look_ups.ask_if_new, plan.plugins, first)))
     log(found.summary)
     return found
 
 
-def _look_up_one(plugin: PlannedPlugin, *, registries: Registries, when_taken: str) -> PlannedPlugin:
-    if plugin.build is None:
-        return plugin
-    try:
-        return _state_of(plugin, plugin.build, registries)
-    except VersionTakenError as error:
-        if when_taken == "refuse":
-            return plugin.because("refused", error.message, error=error)
-    snapshot = as_snapshot(plugin.build)
-    return _state_of(plugin.because("build", "changed under a published version", build=snapshot), snapshot, registries)
+class _LookUps:
+    """Ask about one plugin after the other; threads may share it.
+
+    As long as nothing was answered, one question without an answer is enough: each is tried for a while.
+    """
+
+    def __init__(self, registries: Registries, when_taken: str) -> None:
+        self._registries, self._when_taken = registries, when_taken
+        self.answered = False
+        self.unavailable: RegistryUnavailableError | None = None
+
+    def ask(self, plugin: PlannedPlugin) -> PlannedPlugin | None:
+        """Return the plugin as the registries know it; None where it is not asked about."""
+        if plugin.state != "build" or plugin.build is None:
+            return plugin
+        if self.unavailable and not self.answered:
+            return None
+        try:
+            found = self._look_up(plugin, plugin.build)
+        except RegistryUnavailableError as error:
+            self.unavailable = error
+            return plugin.failed(error)
+        except Exception as error:
+            found = plugin.failed(error)
+        self.answered = True
+        return found
+
+    def ask_if_new(self, plugin: PlannedPlugin, found: PlannedPlugin | None) -> PlannedPlugin:
+        """Return what was found, or ask now that there are answers."""
+        return found or self.ask(plugin) or plugin
+
+    def _look_up(self, plugin: PlannedPlugin, build: PluginBuild) -> PlannedPlugin:
+        try:
+            return _state_of(plugin, build, self._registries)
+        except VersionTakenError as error:
+            if self._when_taken == "refuse" or not build.plugin.declared_version:
+                return plugin.refused(error)
+        snapshot = as_snapshot(build)
+        changed = plugin.because("build", "changed under a published version", build=snapshot)
+        return _state_of(changed, snapshot, self._registries)
 
 
 def _state_of(plugin: PlannedPlugin, build: PluginBuild, registries: Registries) -> PlannedPlugin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -18,9 +19,11 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from pluginyard.batches import RepositoryPlan, RepositoryRequest
+from pluginyard.batches import RepositoryPlan
+from pluginyard.errors import InternalError
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication, PublishedPlugin
 from pluginyard.reports import render_markdown
+from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.tag_watch import TagWatch
 from pluginyard.verdicts import Verdict
 from pluginyard.watch_requests import WatchRequest
@@ -116,9 +119,10 @@ def post_report(
 @step("post-table", "{plan.summary}", seconds=300, retries=3)
 def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
     """Post what became of every plugin of a repository as a table of the run."""
-    create_table_artifact(
-        plan.report_rows(), key="published-plugins", description=f"{request.repository}: {plan.summary}"
-    )
+    create_table_artifact(plan.report_rows(), key="published-plugins", description=f"{request.title}: {plan.summary}")
+    for plugin in plan.of("failed"):
+        if isinstance(plugin.error, InternalError):
+            log("".join(traceback.format_exception(plugin.error.__cause__)))
     log(plan.summary)
 
 

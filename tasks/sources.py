@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from pluginyard.batches import (
-    RepositoryPlan,
-    RepositoryRequest,
-    has_changed,
-    list_plugins,
-    plan_plugins,
-    select_plugins,
-)
+from pluginyard.batches import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
 from pluginyard.builders import Builder
 from pluginyard.configuration import RepositorySettings
-from pluginyard.errors import PluginyardError
+from pluginyard.contexts import Read
+from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.planning import HostVersion, ask_once, choose_destinations, load_settings, plan_build, resolve_request
-from pluginyard.plugins import PluginBuild, Source
+from pluginyard.plugins import PluginBuild, Source, SourceTree
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.published_versions import Scope, SourcePlugin, choose_names, find_source_plugins
-from pluginyard.releases import Release
+from pluginyard.releases import Release, parse_version_file
+from pluginyard.repository_requests import RepositoryRequest
+from pluginyard.selections import find_twins, list_plugins, select_plugins
 from pluginyard.site import Site
 from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag, judge_tags, merge
 from pluginyard.verify_requests import VerifyRequest
@@ -83,34 +80,64 @@ def plan_repository(
     host_version: HostVersion,
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
-    version = ask_once(host_version)
     source = sources.open_source(request.repository, ref=request.ref, cache=cache)
     tree = sources.read_tree(source)
     with sources.BlobReader(source) as blobs:
         settings = load_settings(tree, blobs.read)
-        releases = select_plugins(request, tuple(list_plugins(tree, settings, builders)))
-
-        def plan(release: Release) -> PluginBuild:
-            return plan_build(
-                request.for_plugin(release),
-                release,
-                source,
-                tree,
-                blobs.read,
-                site=site,
-                builders=builders,
-                host_version=version,
-                settings=settings,
-            )
-
-        planned = plan_plugins(releases, plan)
+        releases = select_plugins(request, tree, settings, builders)
+        plan = partial(
+            _plan_all,
+            request,
+            releases,
+            read=blobs.read,
+            site=site,
+            builders=builders,
+            host_version=ask_once(host_version),
+        )
+        planned = plan(source, tree, settings)
         if request.changed_since:
             before = sources.open_source(request.repository, ref=request.changed_since, cache=cache)
-            old = sources.read_tree(before)
-            kept = (p for p in planned.plugins if p.build is None or has_changed(p.build, old, blobs.read, builders))
-            planned = RepositoryPlan(tuple(kept))
+            planned = _changed_since(before, planned, tree, settings, blobs.read, plan)
     log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
-    return planned
+    return refuse_twins(planned, find_twins(releases, settings))
+
+
+def _plan_all(
+    request: RepositoryRequest,
+    releases: tuple[Release, ...],
+    source: Source,
+    tree: SourceTree,
+    settings: RepositorySettings,
+    **how: Any,
+) -> RepositoryPlan:
+    def plan(release: Release) -> PluginBuild:
+        asked = request.for_plugin(release)
+        return named_by_content(plan_build(asked, release, source, tree, settings=settings, **how))
+
+    return plan_plugins(releases, plan)
+
+
+def _changed_since(
+    before: Source,
+    planned: RepositoryPlan,
+    tree: SourceTree,
+    settings: RepositorySettings,
+    read: Read,
+    plan: Callable[[Source, SourceTree, RepositorySettings], RepositoryPlan],
+) -> RepositoryPlan:
+    """Plan the commit `before` too, by its own pluginyard.yaml, and keep what differs; registries do not count."""
+    old = sources.read_tree(before)
+    try:
+        own = load_settings(old, read).model_copy(update={"registries": settings.registries})
+    except ConfigurationError as error:
+        log(f"every plugin counts as changed since {before.commit[:12]}: {error}")
+        return planned
+
+    def has_other_files(release: Release) -> bool:
+        folder = settings.languages[release.language].folder_of(release.name)
+        return old.below(folder) != tree.below(folder)
+
+    return keep_changed(planned, plan(before, old, own), has_other_files)
 
 
 @step("list-plugins", "of {request.title}", seconds=sources.FETCH_SECONDS + 300, retries=3)
@@ -126,7 +153,7 @@ def list_published(request: VerifyRequest, cache: Path, *, site: Site, builders:
 
             def read_version(release: Release) -> str:
                 file = tree.file(f"{settings.languages[release.language].folder_of(release.name)}/VERSION")
-                return blobs.read(file).decode("utf-8", "replace") if file else ""
+                return parse_version_file(blobs.read(file)) if file else ""
 
             known = find_source_plugins(list_plugins(tree, settings, builders), tags, read_version, request.newest)
     names = choose_names(request.plugins, known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +53,18 @@ def example(tmp_path: Path) -> Path:
     from tests.machine.example_repository import make_repository
 
     return make_repository(tmp_path / "example")
+
+
+@pytest.fixture
+def small(example: Path) -> Path:
+    """Return the example repository with two plugins that share all but their names."""
+    from tests.machine.example_repository import commit
+
+    plugins = example / "plugins/wasm-go/extensions"
+    shutil.rmtree(example / "plugins/wasm-rust")
+    for plugin in plugins.iterdir():
+        if plugin.name != "request-block":
+            shutil.rmtree(plugin)
+    shutil.copytree(plugins / "request-block", plugins / "second")
+    commit(example, "two plugins")
+    return example

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flows.publish_plugins import publish_plugins
-from pluginyard.batches import RepositoryRequest
 from pluginyard.errors import BatchError, RequestError
+from pluginyard.repository_requests import RepositoryRequest
+from tasks.doors.workspaces import Workspace, open_workspace
 from tests.machine.example_repository import commit
 
 GO = "plugins/wasm-go/extensions"
-
-
-@pytest.fixture
-def small(example: Path) -> Path:
-    """Return the example repository with two plugins that share all but their names."""
-    shutil.rmtree(example / "plugins/wasm-rust")
-    for plugin in (example / GO).iterdir():
-        if plugin.name != "request-block":
-            shutil.rmtree(plugin)
-    shutil.copytree(example / GO / "request-block", example / GO / "second")
-    commit(example, "two plugins")
-    return example
 
 
 def publish(repository: Path, *registries: Path, **fields: Any) -> dict[str, Any]:
@@ -102,9 +91,52 @@ def test_plugins_are_chosen_by_name_language_and_change(small: Path, tmp_path: P
     commit(small, "changed")
     assert list(states(publish(small, tmp_path / "a", changed_since=before))) == ["second"]
     assert list(states(publish(small, tmp_path / "b", plugins=["request-*"]))) == ["request-block"]
-    assert states(publish(small, tmp_path / "c", languages=["rust"])) == {}
+    with pytest.raises(RequestError, match="matches no plugin of rust"):
+        publish(small, tmp_path / "c", languages=["rust"])
     with pytest.raises(RequestError, match="matches no plugin"):
         publish(small, tmp_path / "d", plugins=["reqest-block"])
+
+
+def test_a_plugin_without_a_version_is_published_once_whatever_else_is_committed(small: Path, tmp_path: Path) -> None:
+    (small / GO / "second/VERSION").unlink()
+    commit(small, "no version")
+    first = publish(small, tmp_path / "out", plugins=["second"])
+    (small / "LICENSE").write_text("something else")
+    commit(small, "unrelated")
+    second = publish(small, tmp_path / "out", plugins=["second"])
+    assert states(second) == {"second": "same fingerprint"}
+    assert second["plugins"] == [{**first["plugins"][0], "why": "same fingerprint"}]
+    assert tags(tmp_path / "out") == {f"second-{first['plugins'][0]['version']}"}, "and no latest"
+    (small / GO / "second/README.md").write_text("changed\n")
+    commit(small, "changed")
+    assert states(publish(small, tmp_path / "out", plugins=["second"])) == {"second": "published now"}
+
+
+def test_a_damaged_entry_of_a_registry_holds_back_no_other_plugin(small: Path, tmp_path: Path) -> None:
+    first = publish(small, tmp_path / "out", plugins=["request-block"])
+    digest = first["plugins"][0]["digest"].removeprefix("sha256:")
+    (tmp_path / "out/blobs/sha256" / digest).write_text("no manifest")
+    with pytest.raises(BatchError, match="1 of 2 plugins are not published") as failure:
+        publish(small, tmp_path / "out")
+    assert "request-block 1.0.0" in str(failure.value)
+    assert "second-1.0.0" in tags(tmp_path / "out")
+
+
+def test_a_fault_of_ours_fails_its_plugin_only_and_is_told_with_its_type(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    faults = [OSError(28, "No space left on device")]
+
+    def open_or_fail(cache: Path) -> AbstractContextManager[Workspace]:
+        if faults:
+            raise faults.pop()
+        return open_workspace(cache)
+
+    monkeypatch.setattr("flows.publish_plugins.open_workspace", open_or_fail)
+    with pytest.raises(BatchError, match="a fault of pluginyard: OSError: .*No space left on device"):
+        publish(small, tmp_path / "out", at_once=1)
+    assert tags(tmp_path / "out") == {"second-1.0.0", "second-latest"}
+    assert "in open_or_fail" in caplog.text, "the run's log has the traceback"
 
 
 def commit_of(repository: Path) -> str:

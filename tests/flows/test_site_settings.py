@@ -16,9 +16,9 @@ from prefect.variables import Variable
 
 from flows.beginning import refuse_after_crashes
 from flows.publish_plugins import publish_plugins
-from pluginyard.batches import RepositoryRequest
 from pluginyard.errors import ConfigurationError, RepeatedCrashError
 from pluginyard.references import parse_destination
+from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.site import load_site
 from pluginyard.site_variable import SITE_VARIABLE
 from tasks.credentials import RegistryCredentials, find_credentials

@@ -44,7 +44,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> It
 
 
 def test_deploy_all_makes_every_deployment_with_its_form(deployed: DeployedServer) -> None:
-    assert {"publish-plugin/on-demand", "publish-plugin/on-tag", "publish-plugins/nightly"} <= set(DEPLOYMENTS)
+    assert {"publish-plugin/on-demand", "publish-plugin/on-tag"} <= set(DEPLOYMENTS)
+    assert {"publish-plugins/on-demand", "publish-plugins/nightly"} <= set(DEPLOYMENTS)
     assert {"watch-tags/every-minutes", "verify-published/nightly"} <= set(DEPLOYMENTS)
     for name, document in DEPLOYMENTS.items():
         found = deployed.deployment(name)
@@ -83,6 +84,16 @@ def test_what_is_scheduled_is_put_on_the_list(deployed: DeployedServer) -> None:
 def test_the_form_refuses_what_is_no_request(deployed: DeployedServer) -> None:
     with pytest.raises(AssertionError, match=r"409 .*is not of type"):
         deployed.start("publish-plugin/on-demand", {"tag": 7})
+
+
+@pytest.mark.parametrize("flow", ["publish-plugin", "publish-plugins"])
+def test_the_form_refuses_an_address_with_a_password_before_anything_is_recorded(
+    deployed: DeployedServer, flow: str
+) -> None:
+    address = "https://robot:tok3n-of-the-form@example.com/acme/plugins.git"
+    with pytest.raises(AssertionError, match=r"409 .*does not match"):
+        deployed.start(f"{flow}/on-demand", {"repository": address})
+    assert "tok3n-of-the-form" not in str(deployed.call("POST", "flow_runs/filter", {}))
 
 
 def test_an_event_that_asks_for_a_run_starts_one_and_one_that_tells_starts_none(deployed: DeployedServer) -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pluginyard.batches import RepositoryRequest
 from pluginyard.destination_requests import DestinationRequest
 from pluginyard.publish_requests import PublishRequest
+from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.verify_requests import VerifyRequest
 from pluginyard.watch_requests import WatchRequest
 
