@@ -56,7 +56,7 @@ def example(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def small(example: Path) -> Path:
+def pair(example: Path) -> Path:
     """Return the example repository with two plugins that share all but their names."""
     from tests.machine.example_repository import commit
 

@@ -40,61 +40,61 @@ def names(planned: RepositoryPlan) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("settings", ["tidy: true\n", "plugins: {second: {builder: tinygo}}\n"])
-def test_a_plugin_that_is_built_otherwise_has_changed_though_no_file_of_it_did(small: Path, settings: str) -> None:
-    (small / "pluginyard.yaml").unlink()
-    commit(small, "no settings")
-    git(small, "tag", "before")
-    (small / "pluginyard.yaml").write_text(settings)
-    commit(small, "other settings")
-    assert "second" in names(plan(small, changed_since="before"))
-    (small / "LICENSE").write_text("something else")
-    commit(small, "unrelated")
-    assert names(plan(small, changed_since="HEAD~1")) == {}
+def test_a_plugin_that_is_built_otherwise_has_changed_though_no_file_of_it_did(pair: Path, settings: str) -> None:
+    (pair / "pluginyard.yaml").unlink()
+    commit(pair, "no settings")
+    git(pair, "tag", "before")
+    (pair / "pluginyard.yaml").write_text(settings)
+    commit(pair, "other settings")
+    assert "second" in names(plan(pair, changed_since="before"))
+    (pair / "LICENSE").write_text("something else")
+    commit(pair, "unrelated")
+    assert names(plan(pair, changed_since="HEAD~1")) == {}
 
 
-def test_an_unfit_plugin_counts_as_changed_once_its_files_change(small: Path) -> None:
-    (small / GO / "second/VERSION").write_text("first\n")
-    (small / GO / "request-block/README.md").write_text("changed")
-    commit(small, "unfit")
-    git(small, "tag", "before")
-    (small / GO / "request-block/README.md").write_text("changed again")
-    commit(small, "another plugin")
-    assert names(plan(small, changed_since="before")) == {"request-block": "build"}
-    (small / GO / "second/README.md").write_text("touched")
-    commit(small, "touched")
-    assert names(plan(small, changed_since="HEAD~1")) == {"second": "refused"}
+def test_an_unfit_plugin_counts_as_changed_once_its_files_change(pair: Path) -> None:
+    (pair / GO / "second/VERSION").write_text("first\n")
+    (pair / GO / "request-block/README.md").write_text("changed")
+    commit(pair, "unfit")
+    git(pair, "tag", "before")
+    (pair / GO / "request-block/README.md").write_text("changed again")
+    commit(pair, "another plugin")
+    assert names(plan(pair, changed_since="before")) == {"request-block": "build"}
+    (pair / GO / "second/README.md").write_text("touched")
+    commit(pair, "touched")
+    assert names(plan(pair, changed_since="HEAD~1")) == {"second": "refused"}
 
 
-def test_where_plugins_are_published_is_no_change_of_them(small: Path) -> None:
-    (small / "pluginyard.yaml").write_text("registries: [registry.example.com/plugins]\n")
-    commit(small, "a registry")
-    assert names(plan(small, changed_since="HEAD~1", registries=[])) == {}
+def test_where_plugins_are_published_is_no_change_of_them(pair: Path) -> None:
+    (pair / "pluginyard.yaml").write_text("registries: [registry.example.com/plugins]\n")
+    commit(pair, "a registry")
+    assert names(plan(pair, changed_since="HEAD~1", registries=[])) == {}
 
 
-def test_a_commit_whose_settings_cannot_be_read_leaves_every_plugin_changed(small: Path) -> None:
-    settings = (small / "pluginyard.yaml").read_text()
-    (small / "pluginyard.yaml").write_text("plugns: {}")
-    commit(small, "misspelt")
-    (small / "pluginyard.yaml").write_text(settings)
-    commit(small, "mended")
-    assert set(names(plan(small, changed_since="HEAD~1"))) == {"request-block", "second"}
+def test_a_commit_whose_settings_cannot_be_read_leaves_every_plugin_changed(pair: Path) -> None:
+    settings = (pair / "pluginyard.yaml").read_text()
+    (pair / "pluginyard.yaml").write_text("plugns: {}")
+    commit(pair, "misspelt")
+    (pair / "pluginyard.yaml").write_text(settings)
+    commit(pair, "mended")
+    assert set(names(plan(pair, changed_since="HEAD~1"))) == {"request-block", "second"}
 
 
-def test_plugins_of_two_languages_under_one_name_are_refused_before_anything_is_built(small: Path) -> None:
-    rust = small / "plugins/wasm-rust/extensions/second"
+def test_plugins_of_two_languages_under_one_name_are_refused_before_anything_is_built(pair: Path) -> None:
+    rust = pair / "plugins/wasm-rust/extensions/second"
     rust.mkdir(parents=True)
     (rust / "Cargo.toml").write_text('[package]\nname = "second"\nversion = "0.1.0"\n')
-    commit(small, "second, in Rust")
-    planned = plan(small)
+    commit(pair, "second, in Rust")
+    planned = plan(pair)
     assert [(each.release.language, each.release.name, each.state) for each in planned.plugins] == [
         ("go", "request-block", "build"),
         ("go", "second", "refused"),
         ("rust", "second", "refused"),
     ]
     assert "would be published under one name" in planned.plugins[1].reason
-    since = plan(small, changed_since="HEAD~1").plugins
+    since = plan(pair, changed_since="HEAD~1").plugins
     assert [(each.release.language, each.state) for each in since] == [("rust", "refused")], "go's did not change"
-    assert names(plan(small, languages=["go"])) == {"request-block": "build", "second": "build"}
+    assert names(plan(pair, languages=["go"])) == {"request-block": "build", "second": "build"}
 
 
 class Answers:
@@ -123,27 +123,27 @@ def many(planned: RepositoryPlan, count: int) -> RepositoryPlan:
     return RepositoryPlan(tuple(PlannedPlugin(first.release, "build", "", first.build) for _ in range(count)))
 
 
-def test_a_registry_that_is_down_is_told_of_once_and_soon(small: Path) -> None:
+def test_a_registry_that_is_down_is_told_of_once_and_soon(pair: Path) -> None:
     down = RegistryUnavailableError("cannot talk to it", subject="registry.example.com", remedy="check it")
     answers = Answers({}, down)
     with pytest.raises(RegistryUnavailableError, match="cannot talk to it"):
-        look_up_in(answers, many(plan(small, plugins=["second"]), 60))
+        look_up_in(answers, many(plan(pair, plugins=["second"]), 60))
     assert len(answers.asked) < 20, "as many as were asked at once"
 
 
-def test_what_one_repository_answers_holds_back_no_other_plugin(small: Path) -> None:
+def test_what_one_repository_answers_holds_back_no_other_plugin(pair: Path) -> None:
     denied = AuthenticationError("the registry answers 403", subject="r/second", remedy="check the rights")
     answers = Answers({"second": denied, "request-block": OSError("disk full")})
-    found = {plugin.release.name: plugin for plugin in look_up_in(answers, plan(small)).plugins}
+    found = {plugin.release.name: plugin for plugin in look_up_in(answers, plan(pair)).plugins}
     assert found["second"].reason == "the registry answers 403"
     assert found["request-block"].reason == "a fault of pluginyard: OSError: disk full"
     assert {plugin.state for plugin in found.values()} == {"failed"}
 
 
-def test_a_plugin_that_was_not_asked_about_while_nothing_answered_is_asked_about_later(small: Path) -> None:
+def test_a_plugin_that_was_not_asked_about_while_nothing_answered_is_asked_about_later(pair: Path) -> None:
     busy = RegistryUnavailableError("the registry answers 503", subject="r/second", remedy="try later")
     denied = AuthenticationError("the registry answers 403", subject="r/request-block", remedy="check the rights")
-    planned = plan(small, plugins=["request-block"]).plugins + many(plan(small, plugins=["second"]), 30).plugins
+    planned = plan(pair, plugins=["request-block"]).plugins + many(plan(pair, plugins=["second"]), 30).plugins
     answers = Answers({"second": busy, "request-block": denied})
     answers.slow = "request-block"
     found = look_up_in(answers, RepositoryPlan(planned)).plugins

@@ -34,96 +34,96 @@ def tags(layout: Path) -> set[str]:
     return {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in entries if "annotations" in entry}
 
 
-def test_all_plugins_are_published_and_the_second_run_finds_nothing_to_do(small: Path, tmp_path: Path) -> None:
-    first = publish(small, tmp_path / "out")
+def test_all_plugins_are_published_and_the_second_run_finds_nothing_to_do(pair: Path, tmp_path: Path) -> None:
+    first = publish(pair, tmp_path / "out")
     assert states(first) == {"request-block": "published now", "second": "published now"}
-    second = publish(small, tmp_path / "out")
+    second = publish(pair, tmp_path / "out")
     assert states(second) == {"request-block": "same fingerprint", "second": "same fingerprint"}
     assert [row["digest"] for row in second["plugins"]] == [row["digest"] for row in first["plugins"]]
 
 
-def test_one_plugin_that_cannot_be_built_holds_back_no_other(small: Path, tmp_path: Path) -> None:
-    (small / GO / "second/main.go").write_text("package main\n\nfunc main() { nonsense }\n")
-    commit(small, "broken")
+def test_one_plugin_that_cannot_be_built_holds_back_no_other(pair: Path, tmp_path: Path) -> None:
+    (pair / GO / "second/main.go").write_text("package main\n\nfunc main() { nonsense }\n")
+    commit(pair, "broken")
     with pytest.raises(BatchError, match="1 of 2 plugins are not published") as failure:
-        publish(small, tmp_path / "out")
+        publish(pair, tmp_path / "out")
     assert "second 1.0.0" in str(failure.value)
     assert tags(tmp_path / "out") == {"request-block-1.0.0", "request-block-latest"}
 
 
-def test_a_failed_run_goes_on_where_it_failed(small: Path, tmp_path: Path) -> None:
-    source = (small / GO / "second/main.go").read_text()
-    (small / GO / "second/main.go").write_text("package main\n\nfunc main() { nonsense }\n")
-    commit(small, "broken")
+def test_a_failed_run_goes_on_where_it_failed(pair: Path, tmp_path: Path) -> None:
+    source = (pair / GO / "second/main.go").read_text()
+    (pair / GO / "second/main.go").write_text("package main\n\nfunc main() { nonsense }\n")
+    commit(pair, "broken")
     with pytest.raises(BatchError):
-        publish(small, tmp_path / "out")
-    (small / GO / "second/main.go").write_text(source)
-    commit(small, "mended")
-    assert states(publish(small, tmp_path / "out")) == {"request-block": "same fingerprint", "second": "published now"}
+        publish(pair, tmp_path / "out")
+    (pair / GO / "second/main.go").write_text(source)
+    commit(pair, "mended")
+    assert states(publish(pair, tmp_path / "out")) == {"request-block": "same fingerprint", "second": "published now"}
 
 
 def test_a_plugin_that_changed_under_its_version_is_refused_or_published_as_a_snapshot(
-    small: Path, tmp_path: Path
+    pair: Path, tmp_path: Path
 ) -> None:
-    publish(small, tmp_path / "out")
-    (small / GO / "second/README.md").write_text("changed\n")
-    commit(small, "changed")
+    publish(pair, tmp_path / "out")
+    (pair / GO / "second/README.md").write_text("changed\n")
+    commit(pair, "changed")
     with pytest.raises(BatchError, match="published already, from other inputs"):
-        publish(small, tmp_path / "out")
-    result = publish(small, tmp_path / "out", when_taken="snapshot")
+        publish(pair, tmp_path / "out")
+    result = publish(pair, tmp_path / "out", when_taken="snapshot")
     version = result["plugins"][1]["version"]
     assert version.startswith("1.0.0-snapshot.f")
     assert {f"second-{version}", "second-1.0.0", "second-latest"} <= tags(tmp_path / "out")
-    again = publish(small, tmp_path / "out", when_taken="snapshot")
+    again = publish(pair, tmp_path / "out", when_taken="snapshot")
     assert states(again) == {"request-block": "same fingerprint", "second": "same fingerprint"}
 
 
-def test_a_registry_that_lacks_some_gets_what_it_lacks(small: Path, tmp_path: Path) -> None:
-    publish(small, tmp_path / "one")
-    publish(small, tmp_path / "two", plugins=["second"])
-    publish(small, tmp_path / "one", tmp_path / "two")
+def test_a_registry_that_lacks_some_gets_what_it_lacks(pair: Path, tmp_path: Path) -> None:
+    publish(pair, tmp_path / "one")
+    publish(pair, tmp_path / "two", plugins=["second"])
+    publish(pair, tmp_path / "one", tmp_path / "two")
     assert tags(tmp_path / "one") == tags(tmp_path / "two")
 
 
-def test_plugins_are_chosen_by_name_language_and_change(small: Path, tmp_path: Path) -> None:
-    before = commit_of(small)
-    (small / GO / "second/README.md").write_text("changed\n")
-    commit(small, "changed")
-    assert list(states(publish(small, tmp_path / "a", changed_since=before))) == ["second"]
-    assert list(states(publish(small, tmp_path / "b", plugins=["request-*"]))) == ["request-block"]
+def test_plugins_are_chosen_by_name_language_and_change(pair: Path, tmp_path: Path) -> None:
+    before = commit_of(pair)
+    (pair / GO / "second/README.md").write_text("changed\n")
+    commit(pair, "changed")
+    assert list(states(publish(pair, tmp_path / "a", changed_since=before))) == ["second"]
+    assert list(states(publish(pair, tmp_path / "b", plugins=["request-*"]))) == ["request-block"]
     with pytest.raises(RequestError, match="matches no plugin of rust"):
-        publish(small, tmp_path / "c", languages=["rust"])
+        publish(pair, tmp_path / "c", languages=["rust"])
     with pytest.raises(RequestError, match="matches no plugin"):
-        publish(small, tmp_path / "d", plugins=["reqest-block"])
+        publish(pair, tmp_path / "d", plugins=["reqest-block"])
 
 
-def test_a_plugin_without_a_version_is_published_once_whatever_else_is_committed(small: Path, tmp_path: Path) -> None:
-    (small / GO / "second/VERSION").unlink()
-    commit(small, "no version")
-    first = publish(small, tmp_path / "out", plugins=["second"])
-    (small / "LICENSE").write_text("something else")
-    commit(small, "unrelated")
-    second = publish(small, tmp_path / "out", plugins=["second"])
+def test_a_plugin_without_a_version_is_published_once_whatever_else_is_committed(pair: Path, tmp_path: Path) -> None:
+    (pair / GO / "second/VERSION").unlink()
+    commit(pair, "no version")
+    first = publish(pair, tmp_path / "out", plugins=["second"])
+    (pair / "LICENSE").write_text("something else")
+    commit(pair, "unrelated")
+    second = publish(pair, tmp_path / "out", plugins=["second"])
     assert states(second) == {"second": "same fingerprint"}
     assert second["plugins"] == [{**first["plugins"][0], "why": "same fingerprint"}]
     assert tags(tmp_path / "out") == {f"second-{first['plugins'][0]['version']}"}, "and no latest"
-    (small / GO / "second/README.md").write_text("changed\n")
-    commit(small, "changed")
-    assert states(publish(small, tmp_path / "out", plugins=["second"])) == {"second": "published now"}
+    (pair / GO / "second/README.md").write_text("changed\n")
+    commit(pair, "changed")
+    assert states(publish(pair, tmp_path / "out", plugins=["second"])) == {"second": "published now"}
 
 
-def test_a_damaged_entry_of_a_registry_holds_back_no_other_plugin(small: Path, tmp_path: Path) -> None:
-    first = publish(small, tmp_path / "out", plugins=["request-block"])
+def test_a_damaged_entry_of_a_registry_holds_back_no_other_plugin(pair: Path, tmp_path: Path) -> None:
+    first = publish(pair, tmp_path / "out", plugins=["request-block"])
     digest = first["plugins"][0]["digest"].removeprefix("sha256:")
     (tmp_path / "out/blobs/sha256" / digest).write_text("no manifest")
     with pytest.raises(BatchError, match="1 of 2 plugins are not published") as failure:
-        publish(small, tmp_path / "out")
+        publish(pair, tmp_path / "out")
     assert "request-block 1.0.0" in str(failure.value)
     assert "second-1.0.0" in tags(tmp_path / "out")
 
 
 def test_a_fault_of_ours_fails_its_plugin_only_and_is_told_with_its_type(
-    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     faults = [OSError(28, "No space left on device")]
 
@@ -134,7 +134,7 @@ def test_a_fault_of_ours_fails_its_plugin_only_and_is_told_with_its_type(
 
     monkeypatch.setattr("flows.publish_plugins.open_workspace", open_or_fail)
     with pytest.raises(BatchError, match="a fault of pluginyard: OSError: .*No space left on device"):
-        publish(small, tmp_path / "out", at_once=1)
+        publish(pair, tmp_path / "out", at_once=1)
     assert tags(tmp_path / "out") == {"second-1.0.0", "second-latest"}
     assert "in open_or_fail" in caplog.text, "the run's log has the traceback"
 
