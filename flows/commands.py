@@ -48,7 +48,9 @@ def plan_publication(request: PublishRequest) -> PluginBuild:
 
     machine = find_machine()
     release = resolve_request(request)
-    source = sources.open_source(request.repository, tag=release.tag, ref=request.ref, cache=machine.cache)
+    source = sources.open_source(
+        request.repository, tag=release.tag, ref=request.ref, cache=machine.cache, ca_bundle=machine.site.ca_bundle
+    )
     tree = sources.read_tree(source)
     with sources.BlobReader(source) as blobs:
         return plan_build(

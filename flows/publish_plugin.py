@@ -35,7 +35,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     request = request.at(choose_repository(request.repository, machine.site))
     with open_workspace(machine.cache) as workspace, RunPage(STEPS, f"publish {request.title}") as done:
         release = done(resolve_release(request))
-        source = done(checkout_source(request, release, machine.cache))
+        source = done(checkout_source(request, release, machine.cache, site=machine.site))
         done.tag(release.language, f"plugin:{release.name}")
         with told_at_commit(source, release):
             build = done(

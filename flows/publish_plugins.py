@@ -14,6 +14,7 @@ from pluginyard.batches import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
 from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.site import choose_repository
 from tasks.connections import Registries
+from tasks.doors.sources import fetches_that_end
 from tasks.doors.workspaces import open_workspace
 from tasks.policies import log, one_client
 from tasks.registries import look_up
@@ -31,14 +32,15 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
     with one_client():
         machine = await asyncio.to_thread(begin)
         request = request.at(choose_repository(request.repository, machine.site))
-        planned = await asyncio.to_thread(
-            plan_repository,
-            request,
-            machine.cache,
-            site=machine.site,
-            builders=machine.builders,
-            host_version=host_version(machine.site),
-        )
+        with fetches_that_end():
+            planned = await asyncio.to_thread(
+                plan_repository,
+                request,
+                machine.cache,
+                site=machine.site,
+                builders=machine.builders,
+                host_version=host_version(machine.site),
+            )
         registries = Registries(machine.site, plain_http=request.plain_http)
         plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)
         log(f"plan: {plan}")

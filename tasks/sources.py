@@ -41,9 +41,11 @@ def resolve_release(request: PublishRequest) -> Release:
 
 
 @step("checkout-source", "{request.repository}", seconds=sources.FETCH_SECONDS + 60, retries=3)
-def checkout_source(request: PublishRequest, release: Release, cache: Path) -> Source:
+def checkout_source(request: PublishRequest, release: Release, cache: Path, *, site: Site) -> Source:
     """Pin the repository to the commit of the tag, branch or commit."""
-    source = sources.open_source(request.repository, tag=release.tag, ref=request.ref, cache=cache)
+    source = sources.open_source(
+        request.repository, tag=release.tag, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle
+    )
     log(f"source: {source.repository} at {source.commit}")
     return source
 
@@ -80,7 +82,7 @@ def plan_repository(
     host_version: HostVersion,
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
-    source = sources.open_source(request.repository, ref=request.ref, cache=cache)
+    source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
     tree = sources.read_tree(source)
     with sources.BlobReader(source) as blobs:
         settings = load_settings(tree, blobs.read)
@@ -96,7 +98,9 @@ def plan_repository(
         )
         planned = plan(source, tree, settings)
         if request.changed_since:
-            before = sources.open_source(request.repository, ref=request.changed_since, cache=cache)
+            before = sources.open_source(
+                request.repository, ref=request.changed_since, cache=cache, ca_bundle=site.ca_bundle
+            )
             planned = _changed_since(before, planned, tree, settings, blobs.read, plan)
     log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
     return refuse_twins(planned, find_twins(releases, settings))
@@ -145,8 +149,8 @@ def list_published(request: VerifyRequest, cache: Path, *, site: Site, builders:
     """Find which plugins are verified, where and for which gateways; the repository says, if there is one."""
     settings, known, repository = RepositorySettings(), dict[str, SourcePlugin](), ""
     if request.repository:
-        tags = sources.read_tags(request.repository, cache=cache)
-        source = sources.open_source(request.repository, ref=request.ref, cache=cache)
+        tags = sources.read_tags(request.repository, cache=cache, ca_bundle=site.ca_bundle)
+        source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
         repository, tree = source.repository, sources.read_tree(source)
         with sources.BlobReader(source) as blobs:
             settings = load_settings(tree, blobs.read)
@@ -174,7 +178,7 @@ def read_tags(request: WatchRequest, cache: Path, *, site: Site) -> TagWatch:
     Not retried: the next watch is.
     """
     read = partial(_read_tags, request, cache=cache, site=site, now=time.time())
-    with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool:
+    with ThreadPoolExecutor(_FETCHES, thread_name_prefix="fetch") as pool, sources.fetches_that_end():
         watch = merge(pool.map(read, request.repositories))
     log(f"{len(request.repositories)} repositories: {len(watch.of('missing'))} release tags to look up")
     return watch
@@ -182,7 +186,8 @@ def read_tags(request: WatchRequest, cache: Path, *, site: Site) -> TagWatch:
 
 def _read_tags(request: WatchRequest, repository: str, *, cache: Path, site: Site, now: float) -> TagWatch:
     try:
-        watch = judge_tags(request, repository, sources.read_tags(repository, cache=cache), now)
+        found = sources.read_tags(repository, cache=cache, ca_bundle=site.ca_bundle)
+        watch = judge_tags(request, repository, found, now)
     except PluginyardError as error:
         return TagWatch((WatchedTag(repository, "", "failed", error.message, error=error),))
     tags = [_with_destinations(request, tag, site) for tag in watch.tags if tag.state != "too old"]

@@ -1,4 +1,4 @@
-"""Serve git repositories over git's own protocol, and the example repositories as fixtures."""
+"""Serve git repositories over git's own protocol; the example repositories, and a small one, as fixtures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine.example_repository import BROKEN_PLUGINS, make_repository
+from tests.machine.example_repository import BROKEN_PLUGINS, commit, git, make_repository
 from tests.machine.loopback import free_port
 
 
@@ -83,6 +83,17 @@ def example_repository(served_folder: Path) -> Path:
 def broken_repository(served_folder: Path) -> Path:
     """Give the broken plugins as a git repository; a test that changes it makes its own."""
     return make_repository(served_folder / "broken-plugins", BROKEN_PLUGINS)
+
+
+@pytest.fixture
+def small_repository(tmp_path: Path) -> Path:
+    """Give a repository of one file and one commit, for a test to change."""
+    folder = tmp_path / "small-repository"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch", "main", "--template", "")
+    (folder / "file").write_text("content\n")
+    commit(folder, "first")
+    return folder
 
 
 @pytest.fixture(scope="session")

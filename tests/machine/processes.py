@@ -1,4 +1,4 @@
-"""Find the processes that a test's folder belongs to: what must be gone when the test is over."""
+"""Find the processes that belong to a test: what must be gone when it is over."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ def processes_in(folder: Path) -> list[int]:
     for entry in Path("/proc").iterdir():
         try:
             if entry.name.isdigit() and Path(os.readlink(entry / "cwd")).is_relative_to(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def processes_naming(word: str) -> list[int]:
+    """Return the processes that have `word` in their arguments."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and word.encode() in (entry / "cmdline").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue

@@ -8,10 +8,11 @@ import git
 from git.exc import GitCommandError
 
 from pluginyard.errors import SourceError
+from pluginyard.git_failures import strip_credentials
 from pluginyard.plugins import Source, SourceFile, SourceTree
 from pluginyard.releases import nearest_names
 from pluginyard.tag_watch import SourceTag
-from tasks.doors.sources.repositories import bring_repository, open_repository, opened, strip_credentials
+from tasks.doors.sources.repositories import bring_repository, open_repository, opened, refused
 
 _TAG_FORMAT = (
     "%(refname:strip=2)%09%(creatordate:unix)%09%(objecttype)%09%(*objecttype)%09%(if)%(*objectname)%(then)"
@@ -19,12 +20,12 @@ _TAG_FORMAT = (
 )
 
 
-def open_source(repository: str, *, tag: str = "", ref: str = "", cache: Path) -> Source:
+def open_source(repository: str, *, tag: str = "", ref: str = "", cache: Path, ca_bundle: str = "") -> Source:
     """Pin `repository` (URL or local path) at a tag, branch or commit; HEAD where none is named.
 
     Raises SourceError (not a repository, no such tag: the nearest is named) or SourceUnavailableError.
     """
-    folder = bring_repository(repository, cache)
+    folder = bring_repository(repository, cache, ref=ref, ca_bundle=ca_bundle)
     with opened(folder, repository) as repo:
         revision = f"refs/tags/{tag}" if tag else ref or "HEAD"
         if revision.startswith("-"):
@@ -42,9 +43,9 @@ def read_tree(source: Source) -> SourceTree:
     return SourceTree(tuple(_file(head.split(), path) for head, _, path in rows))
 
 
-def read_tags(repository: str, *, cache: Path) -> tuple[SourceTag, ...]:
+def read_tags(repository: str, *, cache: Path, ca_bundle: str = "") -> tuple[SourceTag, ...]:
     """Bring `repository` up to date and pin every tag that leads to a commit; raise as `open_source` does."""
-    folder = bring_repository(repository, cache)
+    folder = bring_repository(repository, cache, ca_bundle=ca_bundle)
     with opened(folder, repository) as repo:
         rows = repo.git.for_each_ref("refs/tags", format=_TAG_FORMAT).splitlines()
         return tuple(tag for row in rows if (tag := _pin_tag(repo, row.split("\t"), repository, folder)))
@@ -54,6 +55,7 @@ class BlobReader:
     """Read blobs of one repository through one `git cat-file --batch`; a context manager."""
 
     def __init__(self, source: Source) -> None:
+        self._source = source
         self._repo = open_repository(source.git_folder, source.repository)
 
     def __enter__(self) -> BlobReader:
@@ -63,8 +65,15 @@ class BlobReader:
         self._repo.close()
 
     def read(self, file: SourceFile) -> bytes:
-        """Return the content of `file`."""
-        return bytes(self._repo.odb.stream(bytes.fromhex(file.blob)).read())
+        """Return the content of `file`; raise SourceError where git does not have all of it."""
+        try:
+            content = bytes(self._repo.odb.stream(bytes.fromhex(file.blob)).read())
+        except ValueError:
+            content = None
+        if content is None or len(content) != file.size:
+            said = f"{file.path} (object {file.blob}) cannot be read: object file is missing or corrupt"
+            raise refused(said, self._source.git_folder, self._source.repository)
+        return content
 
 
 def _pin_tag(repo: git.Repo, row: list[str], repository: str, folder: str) -> SourceTag | None:
@@ -80,15 +89,20 @@ def _pin_tag(repo: git.Repo, row: list[str], repository: str, folder: str) -> So
 
 
 def _resolve(repo: git.Repo, revision: str, tag: str, ref: str, repository: str) -> str:
+    subject = strip_credentials(repository)
     for candidate in (revision,) if tag or not ref else (revision, f"refs/heads/{ref}", f"refs/remotes/origin/{ref}"):
         try:
             return str(repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{candidate}^{{commit}}"))
-        except GitCommandError:
-            continue
+        except GitCommandError as error:
+            if "expected commit type" in str(error.stderr):
+                kind = repo.git.cat_file("-t", f"{candidate}^{{}}")
+                raise SourceError(f"{tag or ref} leads to a {kind}", subject=subject, remedy="tag a commit") from error
+            if error.stderr:
+                raise  # git says nothing where it only does not know the name
     names = repo.git.tag("--list").split() if tag else [head.name for head in repo.heads]
     raise SourceError(
         f"no {'tag' if tag else 'commit, tag or branch'} {tag or ref or 'HEAD'}",
-        subject=strip_credentials(repository),
+        subject=subject,
         remedy=nearest_names(tag or ref, names) if names else "commit and push first",
     )
 

@@ -1,0 +1,147 @@
+"""Mirror a URL: branches, tags and HEAD, made once, brought up to date by each run, made anew where it is damaged.
+
+A lock file is held by the one run that changes a mirror; runs that read it need none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import git
+
+from pluginyard.errors import PluginyardError, SourceError
+from pluginyard.git_failures import GitFailure, judge_git_failure, strip_credentials
+from tasks.doors.sources.environment import network_environment, network_options
+from tasks.doors.sources.fetches import Fetch, SourceUnavailableError, fetch_within
+
+FETCH_SECONDS = 600
+_LOCK_SECONDS = 0.05
+_HEAD = "ref: refs/pluginyard/HEAD\n"
+_REFSPECS = (
+    "+refs/heads/*:refs/heads/*",
+    "+refs/tags/*:refs/tags/*",
+    # The mirror's HEAD is what this brings, so a default branch that changes is followed in the same round trip.
+    # A pattern may bring nothing: not every repository has a HEAD that leads somewhere.
+    "+HEAD*:refs/pluginyard/HEAD*",
+)
+
+
+def update_mirror(url: str, mirrors: Path, *, ref: str = "", ca_bundle: str = "") -> str:
+    """Make the mirror of `url`, or bring it up to date; return its folder. Safe beside other runs.
+
+    `ref` is a full name that is wanted besides branches and tags (`refs/pull/7/head`).
+    """
+    mirrors.mkdir(parents=True, exist_ok=True)
+    folder = mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
+    with fetch_within(FETCH_SECONDS, strip_credentials(url)) as fetch, _held(_lock_of(folder), fetch):
+        mirror = _Mirror(url, fetch, (*_REFSPECS, *_further(ref)), ca_bundle)
+        if _is_usable(folder):
+            _remove_leftovers(folder)
+            failure = mirror.fetch_into(folder)
+            if failure is None:
+                return str(folder)
+            if not failure.may_be_damage:
+                raise as_error(failure, url)
+        mirror.make(folder)
+    return str(folder)
+
+
+def is_mirror(folder: Path) -> bool:
+    """Tell whether `folder` is a mirror that was made here."""
+    return _lock_of(folder).exists()
+
+
+def remove_mirror(folder: Path) -> None:
+    """Remove a damaged mirror, so that the next run makes it anew, unless another run is at it."""
+    with contextlib.suppress(BlockingIOError), _lock_of(folder).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_error(failure: GitFailure, repository: str) -> PluginyardError:
+    """Return the error that tells `failure`."""
+    subject = strip_credentials(repository)
+    if failure.transient:
+        return SourceUnavailableError(f"cannot reach it: {failure.said}", subject=subject, remedy=failure.remedy)
+    return SourceError(f"git cannot read it: {failure.said}", subject=subject, remedy=failure.remedy)
+
+
+class _Mirror:
+    """Fetch one URL, by one time limit, into whichever folder."""
+
+    def __init__(self, url: str, fetch: Fetch, refspecs: tuple[str, ...], ca_bundle: str) -> None:
+        self._url, self._fetch, self._refspecs, self._ca_bundle = url, fetch, refspecs, ca_bundle
+
+    def fetch_into(self, folder: Path) -> GitFailure | None:
+        """Fetch into the bare repository `folder`; return why git could not, None where it could."""
+        options = network_options(self._ca_bundle)
+        command = ["git", f"--git-dir={folder}", *options, "fetch", "--prune", "--no-tags", "--", self._url]
+        code, said = self._fetch.run([*command, *self._refspecs], network_environment(self._url, self._ca_bundle))
+        return judge_git_failure(said) if code else None
+
+    def make(self, folder: Path) -> None:
+        """Make the mirror beside its place and move it there once it is complete."""
+        _sweep(folder.parent)
+        partial = _partial_of(folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            # No template of this machine: it may hold hooks.
+            git.Repo.init(partial, bare=True, template="", allow_unsafe_options=True).close()
+            (partial / "HEAD").write_text(_HEAD, encoding="ascii")
+            if failure := self.fetch_into(partial):
+                raise as_error(failure, self._url)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _held(path: Path, fetch: Fetch) -> Iterator[None]:
+    """Hold the lock file at `path`; waiting for it counts as waiting for the remote."""
+    with path.open("w") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                fetch.wait(_LOCK_SECONDS)
+        yield
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _partial_of(folder: Path) -> Path:
+    return folder.with_suffix(".partial")
+
+
+def _further(ref: str) -> tuple[str, ...]:
+    wanted = ref.startswith("refs/") and not ref.startswith(("refs/heads/", "refs/tags/"))
+    return (f"+{ref}:{ref}",) if wanted else ()
+
+
+def _is_usable(folder: Path) -> bool:
+    """Tell whether there is a mirror, and not one of another layout."""
+    head = folder / "HEAD"
+    return head.is_file() and head.read_text(encoding="ascii", errors="replace") == _HEAD
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a git that was killed left: we hold the lock, so no git works here."""
+    for path in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"), *(folder / "objects/pack").glob("tmp_*")):
+        path.unlink(missing_ok=True)
+
+
+def _sweep(mirrors: Path) -> None:
+    """Remove the half-made mirrors of runs that are dead: nobody holds their locks."""
+    for partial in mirrors.glob("*.partial"):
+        with contextlib.suppress(BlockingIOError), _lock_of(partial.with_suffix(".git")).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial, ignore_errors=True)
