@@ -12,11 +12,15 @@ import hashlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+DAY = 24 * 60 * 60
+UNUSED_DAYS = 30
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
         try:
             folder.mkdir()
             sweep_workspaces(cache)
+            sweep_modules(cache)
             with ThreadPoolExecutor(1, thread_name_prefix="later") as chores:
                 yield Workspace(run_id, folder, cache, chores)
         finally:
@@ -105,6 +110,19 @@ def sweep_workspaces(cache: Path) -> None:
             lock.unlink(missing_ok=True)
 
 
+def sweep_modules(cache: Path) -> None:
+    """Remove, once a day, modules that were not used for a month, and what a killed build left half written."""
+    folder, stamp = cache / "modules", cache / "modules.swept"
+    now = time.time()
+    if not folder.is_dir() or (stamp.exists() and now - stamp.stat().st_mtime < DAY):
+        return
+    stamp.touch()
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):  # another run sweeps too, or a build has just given it its name
+            if now - entry.stat().st_mtime > (DAY if entry.name.startswith(".") else UNUSED_DAYS * DAY):
+                Path(entry).unlink()
+
+
 class ModuleStore:
     """Keep compiled modules by fingerprint, so that a run that is repeated does not compile again."""
 
@@ -121,10 +139,15 @@ class ModuleStore:
         self.path(fingerprint).with_suffix(".digest").write_text(digest, encoding="ascii")
 
     def holds(self, fingerprint: str) -> bool:
-        """Tell whether the module is there, complete and unchanged."""
+        """Tell whether the module is there, complete and unchanged; then it counts as used now."""
         path = self.path(fingerprint)
         record = path.with_suffix(".digest")
-        return path.is_file() and record.is_file() and record.read_text(encoding="ascii") == digest_of_file(path)
+        try:
+            for file in (record, path):  # before they are read: what is looked at is not swept
+                os.utime(file)
+            return record.read_text(encoding="ascii") == digest_of_file(path)
+        except FileNotFoundError:
+            return False
 
 
 def digest_of_file(path: Path) -> str:

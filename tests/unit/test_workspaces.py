@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tasks.doors.workspaces import ModuleStore, digest_of_file, is_alive, open_workspace
+from tasks.doors.workspaces import DAY, UNUSED_DAYS, ModuleStore, digest_of_file, is_alive, open_workspace
 
 
 def test_the_folder_of_a_run_lives_as_long_as_the_run(tmp_path: Path) -> None:
@@ -59,3 +61,52 @@ def test_a_module_counts_only_while_it_is_whole(tmp_path: Path) -> None:
     assert store.holds("sha256:" + "a" * 64)
     path.write_bytes(b"\0as")
     assert not store.holds("sha256:" + "a" * 64)
+
+
+def age(path: Path, days: float) -> None:
+    then = time.time() - days * DAY
+    os.utime(path, (then, then))
+
+
+def keep_module(cache: Path, letter: str, *, days: float) -> Path:
+    store, fingerprint = ModuleStore(cache), "sha256:" + letter * 64
+    path = store.path(fingerprint)
+    path.write_bytes(b"\0asm")
+    store.keep(fingerprint, digest_of_file(path))
+    for file in (path, path.with_suffix(".digest")):
+        age(file, days)
+    return path
+
+
+def test_modules_that_nobody_used_for_a_month_are_removed_and_used_ones_stay(tmp_path: Path) -> None:
+    unused, used = (keep_module(tmp_path, letter, days=UNUSED_DAYS + 1) for letter in "ab")
+    assert ModuleStore(tmp_path).holds("sha256:" + "b" * 64)
+    with open_workspace(tmp_path):
+        assert not unused.exists()
+        assert not unused.with_suffix(".digest").exists()
+        assert ModuleStore(tmp_path).holds("sha256:" + "b" * 64)
+        assert used.exists()
+
+
+def test_what_a_killed_build_left_half_written_goes_after_a_day(tmp_path: Path) -> None:
+    keep_module(tmp_path, "a", days=2)
+    left, fresh = (tmp_path / "modules" / f".{letter * 64}.wasm.x1y2z3" for letter in "cd")
+    for file, days in ((left, 1.5), (fresh, 0.5)):
+        file.write_bytes(b"\0as")
+        age(file, days)
+    with open_workspace(tmp_path):
+        pass
+    assert not left.exists()
+    assert fresh.exists(), "its build may still run"
+
+
+def test_modules_are_looked_through_once_a_day(tmp_path: Path) -> None:
+    keep_module(tmp_path, "a", days=0)
+    with open_workspace(tmp_path):
+        pass
+    later = keep_module(tmp_path, "b", days=UNUSED_DAYS + 1)
+    with open_workspace(tmp_path):
+        assert later.exists()
+    age(tmp_path / "modules.swept", 1.1)
+    with open_workspace(tmp_path):
+        assert not later.exists()
