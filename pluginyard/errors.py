@@ -62,6 +62,12 @@ class EngineUnavailableError(BuildError):
     transient = True
 
 
+class FetchUnavailableError(BuildError):
+    """What a build fetches (packages, an image) is not to be had just now (network, 429, 5xx): worth another try."""
+
+    transient = True
+
+
 class VerdictError(PluginyardError):
     """A required gateway would not load the artifact, so it is not pushed."""
 
@@ -108,6 +114,12 @@ class GatewayError(PluginyardError):
     """The real gateway did not load the module, or did not answer as the probe expects."""
 
     exit_code = 11
+
+
+class ServerError(PluginyardError):
+    """The Prefect server that records the runs does not answer, or refuses (401, 403, 5xx)."""
+
+    exit_code = 13
 
 
 class RepeatedCrashError(PluginyardError):
