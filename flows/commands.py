@@ -48,9 +48,11 @@ def plan_publication(request: PublishRequest) -> PluginBuild:
 
     machine = find_machine()
     release = resolve_request(request)
+    tell(f"reading {sources.strip_credentials(request.repository)}")
     source = sources.open_source(
         request.repository, tag=release.tag, ref=request.ref, cache=machine.cache, ca_bundle=machine.site.ca_bundle
     )
+    tell(f"planning {release} at {source.commit[:12]}")
     tree = sources.read_tree(source)
     with sources.BlobReader(source) as blobs:
         return plan_build(
@@ -86,10 +88,12 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
     access = registries.Access(plain_http=arguments.plain_http or site.plain_http, ca_bundle=site.ca_bundle)
     place = reference.destination
     credentials = None if place.is_layout else registries.find_credentials(place.host, os.environ)
+    tell(f"asking {place}")
     repository = registries.open_repository(place, "", access, credentials)
     with tempfile.TemporaryDirectory(prefix="pluginyard-") as folder:
         # Only a version's own tag can disagree with what spec.yaml declares: not `latest`, not a layout's NAME-VERSION.
         version = reference.tag if find_semver(reference.tag) else ""
+        tell(f"pulling {reference} and judging it")
         pulled = pull_artifact(repository, reference.by_digest_or_tag, Path(folder), version=version)
     return {
         "reference": str(reference),
@@ -99,6 +103,12 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
         "layers": [{"title": layer.title, **layer.to_json()} for layer in layers_of(pulled.manifest, str(reference))],
         "verdict": pulled.verdict.to_json(),
     }, pulled.verdict
+
+
+def tell(step: str) -> None:
+    """Say on a terminal what is done now; `publish` has its log."""
+    if sys.stderr.isatty():
+        print(step, file=sys.stderr, flush=True)
 
 
 def request_from(arguments: Namespace) -> PublishRequest:

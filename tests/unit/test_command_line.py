@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,37 @@ def test_a_bad_tag_never_starts_prefect_and_is_told_to_man_and_machine(tmp_path:
     assert (code, err.split()[-1]) == (2, "False")
     assert "remedy: nearest: wasm-go-x-v1.0.0" in err
     assert json.loads(out)["error"]["exit_code"] == 2
+
+
+def on_a_terminal(*arguments: str, cwd: Path) -> tuple[str, str]:
+    """Run a command whose standard error is a terminal; return what it printed, and what the terminal shows."""
+    ours, theirs = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "flows", *arguments],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "PLUGINYARD_ENGINE": "container"},
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+            check=False,
+        )
+        return done.stdout, os.read(ours, 65536).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_terminal_is_told_each_step_and_a_pipe_nothing(example: Path, tmp_path: Path) -> None:
+    asked = ("plan", "--tag", "wasm-go-request-block-v1.0.0", "--registry", "oci:out", "--repository", example.as_uri())
+    out, shown = on_a_terminal(*asked, cwd=tmp_path)
+    assert [line.split()[0] for line in shown.splitlines()] == ["reading", "planning"]
+    assert shown.splitlines()[0].split()[1] == example.as_uri()
+    assert out.startswith("plan       request-block")
+    _, shown = on_a_terminal("verify", "oci:nowhere:x-1.0.0", cwd=tmp_path)
+    assert [line.split()[0] for line in shown.splitlines()][:2] == ["asking", "pulling"]
+    code, _, err = run(*asked, cwd=tmp_path)
+    assert (code, err.splitlines()) == (0, ["False"])
 
 
 @pytest.mark.parametrize(
