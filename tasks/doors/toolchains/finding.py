@@ -14,6 +14,8 @@ from pluginyard.builders import Builder, Command
 from pluginyard.builders import HostToolchain as Wanted
 
 ASK_SECONDS = 20
+# What a toolchain needs to find itself; no password of ours.
+_ASKED_WITH = ("PATH", "HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "CARGO_HOME")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -70,7 +72,9 @@ def _on_path(builder: Builder, wanted: Wanted) -> HostToolchain | None:
 
 
 def _ask(command: Command, path: str = "") -> str:
-    environment = {**os.environ, "GOTOOLCHAIN": "local", **({"PATH": path} if path else {})}
+    environment = {name: os.environ[name] for name in _ASKED_WITH if name in os.environ} | {"GOTOOLCHAIN": "local"}
+    if path:
+        environment["PATH"] = path
     try:
         told = subprocess.run(  # noqa: S603 - the builder's own command
             [shutil.which(command[0], path=path or None) or command[0], *command[1:]],
