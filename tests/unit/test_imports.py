@@ -1,0 +1,19 @@
+"""This tier decides: it starts in a moment, for nothing in it imports Prefect or an SDK of an outside thing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_test_of_this_tier_imports_the_flow_engine_or_an_sdk_of_the_engine() -> None:
+    names = sorted(path.stem for path in Path(__file__).parent.glob("test_*.py"))
+    script = (
+        f"import importlib, sys; [importlib.import_module('tests.unit.' + name) for name in {names}];"
+        "print(*sorted({'prefect', 'docker'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
