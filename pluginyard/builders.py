@@ -106,6 +106,9 @@ class Failure(_Section):
     pattern: Pattern = Field(description="Regular expression, looked for in the last lines of output")
     message: str = Field(description="What failed; {1} is the pattern's first group")
     remedy: str = Field(description="What to do about it")
+    transient: bool = Field(
+        False, description="It may pass by itself: the build is tried again where fetching failed so"
+    )
 
 
 class Definition(_Section):

@@ -188,6 +188,7 @@ def build_settings(site: Site, settings: RepositorySettings) -> BuildSettings:
         versions=site.versions,
         fetch_environment=site.fetch_environment,
         ca_bundle=site.ca_bundle,
+        netrc=site.netrc,
         cache=site.build_cache,
         allow_prebuild=site.allow_prebuild,
         tidy=settings.tidy,

@@ -33,6 +33,11 @@ class Limits:
     module_bytes: int = 256 * MIB
     """Largest module that is taken out of a build."""
 
+    @property
+    def whole_seconds(self) -> int:
+        """Return the seconds that a whole build may take: its image, fetching, compiling; each has its own limit."""
+        return max(7200, 2 * self.seconds + 3600)
+
 
 @dataclass(frozen=True)
 class BuildSettings:
@@ -50,6 +55,8 @@ class BuildSettings:
     """Mirrors and proxies: seen by the fetch step and the building of images only."""
     ca_bundle: str = ""
     """PEM file on this machine; seen by the fetch step and the building of images only."""
+    netrc: str = ""
+    """File on this machine with the passwords of hosts; seen by the fetch step only."""
     cache: Literal["private", "shared"] = "private"
     allow_prebuild: bool = False
     tidy: bool = False
@@ -105,6 +112,7 @@ class Recipe:
     limits: Limits
     cache: Literal["private", "shared"]
     ca_bundle: str
+    netrc: str
     identity: Mapping[str, Any]
     """What determines the module's bytes, besides the source; part of the fingerprint."""
 
@@ -180,6 +188,7 @@ def plan_recipe(
         limits=settings.limits,
         cache=settings.cache,
         ca_bundle=settings.ca_bundle,
+        netrc=settings.netrc,
         identity=_identity(builder, settings, compiling),
     )
 

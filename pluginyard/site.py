@@ -18,6 +18,7 @@ from pluginyard.errors import ConfigurationError, RequestError
 # Handed to the step that fetches dependencies, as they are: what users behind mirrors set anyway.
 FETCH_VARIABLES = (
     "GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS",
+    "RUSTUP_DIST_SERVER", "RUSTUP_UPDATE_ROOT",
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 FETCH_PREFIXES = ("CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_", "CARGO_HTTP_", "CARGO_NET_")
@@ -36,7 +37,12 @@ class Site(BaseModel):
     )
     plain_http: bool = Field(False, description="PLUGINYARD_PLAIN_HTTP: speak HTTP to the registries")
     ca_bundle: str = Field("", description="PLUGINYARD_CA_BUNDLE, else SSL_CERT_FILE: PEM file of trusted authorities")
-    cache: str = Field("", description="PLUGINYARD_CACHE: folder for mirrors and modules; default ~/.cache/pluginyard")
+    netrc: str = Field("", description="PLUGINYARD_NETRC: netrc file with the passwords of hosts to fetch from")
+    cache: str = Field(
+        "",
+        description="PLUGINYARD_CACHE: folder for mirrors, and modules (unused ones go after 30 days); "
+        "default ~/.cache/pluginyard",
+    )
     engine: Literal["auto", "container", "host"] = Field("auto", description="PLUGINYARD_ENGINE")
     engine_address: str = Field("", description="DOCKER_HOST: address of the container engine")
     build_cache: Literal["private", "shared"] = Field(
@@ -71,6 +77,7 @@ _BY_BUILDER = {
 _PLAIN = {
     "repository": "PLUGINYARD_REPOSITORY",
     "plain_http": "PLUGINYARD_PLAIN_HTTP",
+    "netrc": "PLUGINYARD_NETRC",
     "cache": "PLUGINYARD_CACHE",
     "engine": "PLUGINYARD_ENGINE",
     "engine_address": "DOCKER_HOST",

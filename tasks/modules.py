@@ -33,9 +33,13 @@ def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
 def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
     """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
     known = ModuleStore(workspace.cache).holds(build.fingerprint)
-    by_inputs = CachePolicy.from_cache_key_fn(_module_key)
-    cached: Any = build_module.with_options(cache_policy=by_inputs, persist_result=True, refresh_cache=not known)
-    module: BuiltModule = cached(opaque(build), opaque(workspace), engine_address)
+    build_cached: Any = build_module.with_options(
+        cache_policy=CachePolicy.from_cache_key_fn(_module_key),
+        persist_result=True,
+        refresh_cache=not known,
+        timeout_seconds=build.recipe.limits.whole_seconds,
+    )
+    module: BuiltModule = build_cached(opaque(build), opaque(workspace), engine_address)
     return module
 
 

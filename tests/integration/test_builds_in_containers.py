@@ -138,7 +138,9 @@ def test_a_new_toolchain_is_a_folder_and_no_python(bench: Bench, tmp_path: Path)
     folder = tmp_path / "builders" / "copy"
     folder.mkdir(parents=True)
     (folder / "Dockerfile").write_text(
-        "ARG BASE_IMAGE=debian:trixie\nFROM ${BASE_IMAGE}\nARG VERSION=2.5\nRUN echo copy ${VERSION} > /version\n"
+        "ARG BASE_IMAGE=debian:trixie\nFROM ${BASE_IMAGE}\nARG VERSION=2.5\nARG RUSTUP_DIST_SERVER\n"
+        'RUN [ "${RUSTUP_DIST_SERVER}" = https://mirror.example.com ] && [ -z "${GOPROXY+set}" ]\n'
+        "RUN echo copy ${VERSION} > /version\n"
     )
     (folder / "compile.sh").write_text('cp "$1" "$2"\n')
     (folder / "builder.yaml").write_text(
@@ -150,7 +152,8 @@ def test_a_new_toolchain_is_a_folder_and_no_python(bench: Bench, tmp_path: Path)
         "  output: '{work}/out/plugin.wasm'\n"
     )
     builder = find_builders(str(tmp_path / "builders"))["copy"]
-    built = bench.build(builder, {"module.bin": WASM})
+    mirrors = {"RUSTUP_DIST_SERVER": "https://mirror.example.com", "GOPROXY": "https://mirror.example.com"}
+    built = bench.allowing(fetch_environment=mirrors).build(builder, {"module.bin": WASM})
     assert Path(built.path).read_bytes() == WASM
     assert built.toolchain == "copy 2.5"
 

@@ -103,6 +103,25 @@ def test_mirrors_proxies_and_authorities_reach_the_fetch_step_only(bench: Bench,
     assert str(tmp_path) not in bench.log
 
 
+def test_the_passwords_of_hosts_are_seen_by_the_fetch_step_only(bench: Bench, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine git.example.com login ci password {SECRET}\n")
+    asked = 'echo {}; env; ls -l "$HOME/.netrc" /pluginyard-netrc; '
+    asked += '[ -s "$NETRC" ] && cmp ~/.netrc "$NETRC" && echo IS THERE'
+    looked = f"{asked.format('COMPILING')}; grep -rsq pass-4711 / --exclude-dir=proc --exclude-dir=sys && echo FOUND"
+    chosen = bench.allowing(netrc=str(netrc))
+    chosen.shell(f"{looked}; {DONE}", fetching=f"{asked.format('FETCHING')}; true")
+    fetching, _, compiling = bench.log.partition("COMPILING")
+    assert "IS THERE" in fetching
+    assert "-r-------- 1 65534" in fetching or "-r-------- 1 nobody" in fetching
+    assert "IS THERE" not in compiling
+    assert "NETRC" not in compiling
+    assert "FOUND" not in compiling
+    assert SECRET not in bench.log
+    assert str(tmp_path) not in bench.log
+    assert bench.left() == []
+
+
 def test_no_password_of_this_process_reaches_a_container(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_PASSWORD", SECRET)
     monkeypatch.setenv("REGISTRY_USERNAME", "somebody")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,13 @@ from typing import Any
 import pytest
 
 from pluginyard.builders import Builder
-from pluginyard.errors import BuildError, SourceError
+from pluginyard.errors import BuildError, FetchUnavailableError, SourceError
 from pluginyard.recipes import BuildSettings, BuiltModule, Limits, plan_recipe
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import HostToolchain, build_on_host, find_toolchain
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, pack_context, pack_examples, shell_builder
+from tests.machine.certificates import make_certificate
+from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.host_toolchains import miss
 
 WASM = b"\0asm\x01\0\0\0"
@@ -208,6 +212,45 @@ def test_the_environment_of_this_process_stays_here(host: Host, monkeypatch: pyt
     assert "HOME=" in host.log
     assert SECRET not in host.log
     assert "GOPROXY" not in host.log
+
+
+def test_the_passwords_of_hosts_are_at_hand_while_fetching_only(host: Host, tmp_path: Path) -> None:
+    (tmp_path / "netrc").write_text(f"machine git.example.com login ci password {SECRET}\n")
+    host.settings = replace(host.settings, netrc=str(tmp_path / "netrc"))
+    look = 'grep -c pass-4711 ~/.netrc "$NETRC"; env | grep ^NETRC='
+    host.build(shell_builder("none", f"echo COMPILING; {look}; {DONE}", fetching=look), {"main.sh": ""})
+    fetching, _, compiling = host.log.partition("COMPILING")
+    assert fetching.count(":1\n") == 2
+    assert ":1" not in compiling
+    assert str(tmp_path / "netrc") not in compiling
+    assert SECRET not in host.log
+
+
+@pytest.fixture
+def module_proxy(tmp_path: Path) -> Iterator[tuple[FaultyProxy, str]]:
+    """Give a module proxy over TLS that answers as it is told, and the file of its authority."""
+    certificate, key, _ = make_certificate(tmp_path)
+    with FaultyProxy("127.0.0.1:1", certificate, key) as proxy:
+        yield proxy, str(certificate)
+
+
+def test_a_private_module_proxy_is_given_the_sites_password_and_tried_again_where_it_may_recover(
+    host: Host, module_proxy: tuple[FaultyProxy, str], tmp_path: Path
+) -> None:
+    proxy, authority = module_proxy
+    (tmp_path / "netrc").write_text(f"machine {proxy.host} login ci password {SECRET}\n")
+    mirrors = {"GOPROXY": f"https://{proxy.host}", "GOSUMDB": "off"}
+    host.settings = BuildSettings(fetch_environment=mirrors, ca_bundle=authority, netrc=str(tmp_path / "netrc"))
+    needs = {
+        "go.mod": "module x\n\ngo 1.24\n\nrequire example.com/y v1.0.0\n",
+        "go.sum": f"example.com/y v1.0.0 h1:{'A' * 43}=\nexample.com/y v1.0.0/go.mod h1:{'A' * 43}=\n",
+        "main.go": 'package main\n\nimport _ "example.com/y"\n\nfunc main() {}\n',
+    }
+    proxy.fail(Fault("status", status=503, times=99))
+    with pytest.raises(FetchUnavailableError, match="does not answer"):
+        host.build("go", needs)
+    assert proxy.seen[-1].authorization == "Basic " + b64encode(f"ci:{SECRET}".encode()).decode()
+    assert SECRET not in host.log
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside"])

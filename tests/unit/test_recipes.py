@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pluginyard.builders import load_builder
-from pluginyard.buildfailures import explain_failure
+from pluginyard.buildfailures import explain_failure, image_error
 from pluginyard.errors import ConfigurationError, SourceError
-from pluginyard.recipes import BuildSettings, Recipe, plan_recipe
+from pluginyard.recipes import BuildSettings, Limits, Recipe, plan_recipe
 from tests.unit.test_builders import SMALL, shipped
 
 FOLDER = "plugins/wasm-go/extensions/ai-proxy"
@@ -139,6 +139,7 @@ SAME: dict[str, dict[str, Any]] = {
     "a module proxy": {"settings": BuildSettings(fetch_environment={"GOPROXY": "https://mirror.example.com"})},
     "a shared cache": {"settings": BuildSettings(cache="shared")},
     "authorities": {"settings": BuildSettings(ca_bundle="/etc/ca.pem")},
+    "passwords of hosts": {"settings": BuildSettings(netrc="/etc/netrc")},
     "an engine": {"settings": BuildSettings(engine_address="tcp://127.0.0.1:1")},
     "an allowance that is not used": {"settings": BuildSettings(allow_prebuild=True)},
 }
@@ -235,10 +236,70 @@ def test_what_a_toolchain_prints_is_translated(name: str, printed: str, told: st
     assert not re.search(r"\{\w+\}", str(error))
 
 
+PASSING = [
+    ("go", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: i/o timeout'),
+    ("go", 'go: a.example/b@v1: Get "https://p/b": read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer'),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 503 Service Unavailable"),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 429 Too Many Requests"),
+    ("tinygo", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: connect: connection refused'),
+    ("rust", "warning: spurious network error (3 tries remaining): [28] Timeout\nerror: failed to download"),
+    ("rust", "  failed to download from `https://i/config.json`\n\nCaused by:\n  [7] Could not connect to server (i)"),
+    ("go", 'main.go:3:8: a.example/b@v1.0.0: Get "https://p/b/@v/v1.0.0.zip": EOF'),
+    ("rust", "error: failed to get successful HTTP response from `https://i/a` (1.1.1.1), got 503\nbody:\nbusy"),
+]
+LASTING = [
+    ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p on 10.0.0.1:53: no such host'),
+    ("go", 'go: a.example/b@v1: Get "https://p": tls: failed to verify certificate: x509: unknown authority'),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 404 Not Found"),
+    ("go", "fatal: could not read Username for 'https://a.example': terminal prompts disabled"),
+    ("go", "./main.go:7:2: undefined: nothing"),
+    ("rust", "error: [60] SSL peer certificate or SSH remote key was not OK (SSL certificate problem: unable to get)"),
+]
+
+
+@pytest.mark.parametrize(("name", "printed"), PASSING)
+def test_a_fetch_that_may_succeed_later_is_worth_another_try(name: str, printed: str) -> None:
+    lines = ["noise", *printed.splitlines()]
+    assert explain_failure(plan(name), "fetch", 1, lines, oom=False).transient
+    assert not explain_failure(plan(name), "compile", 1, lines, oom=False).transient, "it has no network"
+
+
+@pytest.mark.parametrize(("name", "printed"), LASTING)
+def test_a_fetch_that_fails_again_is_not_tried_again(name: str, printed: str) -> None:
+    assert not explain_failure(plan(name), "fetch", 1, printed.splitlines(), oom=False).transient
+
+
+@pytest.mark.parametrize(
+    ("why", "printed", "transient"),
+    [
+        ("toomanyrequests: You have reached your unauthenticated pull rate limit.", "", True),
+        ("received unexpected HTTP status: 503 Service Unavailable", "", True),
+        ('Get "https://r.example.com/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "", True),
+        ('Get "https://r.example.com/v2/": net/http: request canceled (Client.Timeout exceeded)', "", True),
+        ('Get "https://r.example.com/v2/": EOF', "", True),
+        ("The command 'apt-get' returned a non-zero code: 100", "W: Temporary failure resolving 'deb.example'", True),
+        ("The command 'rustup' returned a non-zero code: 1", "error: component is unavailable", False),
+        ('Get "https://r.example.com/v2/": dial tcp: lookup r.example.com: no such host', "", False),
+        ("pull access denied for x, repository does not exist or may require 'docker login'", "", False),
+        ("manifest for golang:9 not found: manifest unknown", "", False),
+    ],
+)
+def test_an_image_that_may_be_had_later_is_worth_another_try(why: str, printed: str, transient: bool) -> None:
+    error = image_error("r.example.com/go:1", why, printed)
+    assert error.transient is transient
+    assert error.exit_code == 5
+    assert why[:40] in str(error)
+
+
 def test_the_remedy_for_an_untidy_module_names_the_folder_and_the_setting() -> None:
     error = explain_failure(plan(), "compile", 1, [FAILURES[0][1]], oom=False)
     assert f"run `go mod tidy` in {FOLDER}" in error.remedy
     assert "tidy: true" in error.remedy
+
+
+def test_a_whole_build_has_time_for_all_its_steps() -> None:
+    assert Limits().whole_seconds == 7200
+    assert Limits(seconds=7200).whole_seconds > 2 * 7200
 
 
 def test_only_the_last_lines_are_quoted() -> None:

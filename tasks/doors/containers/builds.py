@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
-import tarfile
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +11,6 @@ from types import TracebackType
 from typing import Any, Literal
 
 from pluginyard.buildfailures import StepName, explain_failure, time_limit_error
-from pluginyard.errors import ConfigurationError
 from pluginyard.recipes import BuiltModule, Recipe, Step
 from tasks.doors.containers.engines import Engine, engine_errors
 from tasks.doors.containers.hardening import (
@@ -21,6 +18,7 @@ from tasks.doors.containers.hardening import (
     CA_VARIABLES,
     CACHE,
     FETCHED,
+    NETRC_FILE,
     RUN_LABEL,
     SHARED_LABEL,
     WORK,
@@ -30,6 +28,7 @@ from tasks.doors.containers.hardening import (
 from tasks.doors.containers.images import BuilderImage
 from tasks.doors.containers.outputs import OUTPUT_VARIABLE, TELL_OUTPUT, ModuleFile
 from tasks.doors.containers.running import GRACE_SECONDS, remove_quietly, run_step
+from tasks.doors.containers.site_files import pack_site_files
 from tasks.doors.containers.streams import pack_work
 
 OWN_END_SECONDS = 2 * GRACE_SECONDS
@@ -64,7 +63,7 @@ def build_in_container(
             place.create(first)
             place.put(first, WORK, work)
         if recipe.fetch:
-            place.put_authorities()
+            place.putpack_site_files()
             place.run("fetch", log)
             place.create("compile")
         with ModuleFile(recipe, target) as module:
@@ -127,10 +126,10 @@ class Workplace:
         """Unpack the tar `archive` into the container of `step` at `path`."""
         self._client.put_archive(self._name(step), path, archive)
 
-    def put_authorities(self) -> None:
-        """Give the fetch container this site's certificate authorities."""
-        if self._recipe.ca_bundle:
-            self.put("fetch", "/", _authorities(self._recipe.ca_bundle))
+    def putpack_site_files(self) -> None:
+        """Give the fetch container this site's certificate authorities and passwords, outside the build's volume."""
+        if self._recipe.ca_bundle or self._recipe.netrc:
+            self.put("fetch", "/", pack_site_files(self._recipe))
 
     def run(self, step: StepName, log: Log, take: Callable[[bytes], None] | None = None) -> None:
         """Run the container of `step` to its end, its standard output to `take`; raise BuildError where it fails."""
@@ -142,6 +141,8 @@ class Workplace:
 
     def _script(self, step: StepName) -> str:
         script = f'cd "{WORK}/src/$PLUGINYARD_FOLDER" && {self._step(step).script}'
+        if step == "fetch" and self._recipe.netrc:  # git looks for it there only; afterwards the link leads nowhere
+            script = f'ln -s {NETRC_FILE} "$HOME/.netrc" && {script}'
         # What the compiler prints goes to the log; standard output is the module's alone.
         told = f"({script}) >&2 || exit $?{TELL_OUTPUT}" if step == "compile" else script
         # Nobody holds the time limit of a run that was killed: the container ends itself, a little later.
@@ -158,6 +159,8 @@ class Workplace:
         environment = {**self._step(step).environment, **own}
         if step == "fetch" and self._recipe.ca_bundle:
             environment |= dict.fromkeys(CA_VARIABLES, CA_FILE)
+        if step == "fetch" and self._recipe.netrc:
+            environment["NETRC"] = NETRC_FILE
         return environment
 
     def _mounts(self) -> list[dict[str, Any]]:
@@ -171,18 +174,3 @@ class Workplace:
 
     def _name(self, step: Literal["fetch", "compile"]) -> str:
         return f"{self._volume}-{step}"
-
-
-def _authorities(bundle: str) -> bytes:
-    try:
-        content = Path(bundle).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the CA bundle cannot be read: {error.strerror}", subject=bundle, remedy="mend PLUGINYARD_CA_BUNDLE"
-        ) from error
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        member = tarfile.TarInfo(CA_FILE.strip("/"))
-        member.size, member.mode = len(content), 0o644
-        archive.addfile(member, io.BytesIO(content))
-    return packed.getvalue()

@@ -20,6 +20,7 @@ RUN_LABEL = "io.pluginyard.run"
 SHARED_LABEL = "io.pluginyard.shared"
 NOBODY = 65534
 CA_FILE = "/pluginyard-ca.pem"
+NETRC_FILE = "/pluginyard-netrc"
 CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO")
 
 
@@ -60,7 +61,7 @@ def _host_config(
     tmpfs = {"/tmp": f"{size},mode=1777", CACHE: f"{size},uid={NOBODY},gid={NOBODY},mode=0755"}  # noqa: S108
     return {
         "NetworkMode": network,
-        # The fetch step's authorities are put beside the volume, which a read-only root would refuse;
+        # The fetch step's authorities and netrc are put beside the volume, which a read-only root would refuse;
         # its user can write nowhere there anyway.
         "ReadonlyRootfs": alone,
         "Tmpfs": {path: options for path, options in tmpfs.items() if path not in mounted},

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.builders import Builder
-from pluginyard.buildfailures import check_toolchain
-from pluginyard.errors import BuildError
+from pluginyard.buildfailures import check_toolchain, image_error
 from pluginyard.oci import canonical_json, digest_of
 from pluginyard.recipes import BuildSettings, Limits
 from tasks.doors.containers.engines import Engine, engine_errors
@@ -99,8 +98,8 @@ def _ensure_pulled(engine: Engine, reference: str, log: Log) -> str:
             reference if plain else name, tag=None if plain else tag, stream=True, decode=True
         ):
             _check_event(event, reference)
-    except errors.NotFound as error:
-        raise _unobtainable(reference, str(error.explanation)) from error
+    except errors.APIError as error:  # the engine's own answer holds what the registry said
+        raise image_error(reference, str(error.explanation or error)) from error
     return _image_id(engine, reference)
 
 
@@ -108,11 +107,11 @@ def _build(engine: Engine, builder: Builder, settings: BuildSettings, log: Log) 
     base = settings.base_image(builder)
     log(f"building the image of the builder {builder.name} on {base}: once for this machine")
     arguments = {"BASE_IMAGE": base, "VERSION": settings.version(builder)}
-    proxies = {name: value for name, value in settings.fetch_environment.items() if name.upper().endswith("_PROXY")}
     events = engine.client.build(
         fileobj=_folder(builder.image_files, settings.ca_bundle),
         custom_context=True,
-        buildargs={**arguments, **proxies},
+        # Of mirrors a RUN sees those that the Dockerfile names with ARG; proxies it always sees.
+        buildargs={**settings.fetch_environment, **arguments},
         rm=True,
         forcerm=True,
         timeout=IMAGE_SECONDS,
@@ -127,30 +126,14 @@ def _built_id(events: Iterator[dict[str, Any]], base: str, log: Log) -> str:
         text = (text + event.get("stream", ""))[-4000:]
         if event.get("stream", "").startswith("Step "):
             log(event["stream"].strip()[:200])
-        if "error" in event and "pull" in event["error"]:
-            raise _unobtainable(base, event["error"])
         _check_event(event, base, text)
         built = event.get("aux", {}).get("ID", built)
     return built
 
 
 def _check_event(event: Mapping[str, Any], subject: str, text: str = "") -> None:
-    if "error" not in event:
-        return
-    quoted = "\n".join(f"  | {line}" for line in text.splitlines()[-15:])
-    raise BuildError(
-        f"the builder's image could not be had: {event['error']}\n{quoted}".rstrip(),
-        subject=subject,
-        remedy="mend the Dockerfile, or name another image with PLUGINYARD_BASE_IMAGE or PLUGINYARD_IMAGE_<BUILDER>",
-    )
-
-
-def _unobtainable(reference: str, why: str) -> BuildError:
-    return BuildError(
-        f"the image cannot be pulled: {why[:400]}",
-        subject=reference,
-        remedy="log in to its registry, or name another image with PLUGINYARD_BASE_IMAGE or PLUGINYARD_IMAGE_<BUILDER>",
-    )
+    if "error" in event:
+        raise image_error(subject, event["error"], text)
 
 
 def _folder(files: Mapping[str, bytes], ca_bundle: str) -> io.BytesIO:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.buildfailures import StepName, explain_failure, time_limit_error
+from pluginyard.buildfailures import StepName, explain_failure, site_file_error, time_limit_error
 from pluginyard.recipes import BuiltModule, Recipe, Step
 from tasks.doors.toolchains.files import take_module, unpack_source, work_folder, write_scripts
 from tasks.doors.toolchains.finding import HostToolchain
@@ -43,7 +44,8 @@ def build_on_host(
         build = _HostBuild(toolchain, here, work, log)
         build.warm(warm_folder or workdir)
         if here.fetch:
-            build.run("fetch", here.fetch)
+            with build.passwords():
+                build.run("fetch", here.fetch)
         build.run("compile", here.compile)
         return take_module(here, work, target)
 
@@ -61,12 +63,31 @@ class _HostBuild:
         environment = {"PATH": self.toolchain.path, **here.environment}
         if name == "fetch" and self.recipe.ca_bundle:
             environment |= dict.fromkeys(CA_VARIABLES, self.recipe.ca_bundle)
+        if name == "fetch" and self.recipe.netrc:
+            environment["NETRC"] = self.recipe.netrc
         script = f"cd {shlex.quote(self.recipe.folder)} && {here.script}"
         ended = run_group(script, environment, self.work / "src", self.recipe.limits.seconds, self.log)
         if ended.expired:
             raise time_limit_error(self.recipe, name)
         if ended.exit_code != 0:
             raise explain_failure(self.recipe, name, ended.exit_code, ended.last_lines, oom=False)
+
+    @contextlib.contextmanager
+    def passwords(self) -> Iterator[None]:
+        """Let the block find this site's netrc file, and nothing after it."""
+        if not self.recipe.netrc:
+            yield
+            return
+        link = self.work / "home" / ".netrc"  # git looks for it there only
+        try:
+            with Path(self.recipe.netrc).open("rb"):
+                link.symlink_to(Path(self.recipe.netrc).resolve())
+        except OSError as error:
+            raise site_file_error("netrc file", self.recipe.netrc, error, "PLUGINYARD_NETRC") from error
+        try:
+            yield
+        finally:
+            link.unlink(missing_ok=True)
 
     def warm(self, workdir: Path) -> None:
         """Start from a copy of the toolchain's own warm cache, which is made once and never built in."""

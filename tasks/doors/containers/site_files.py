@@ -1,0 +1,39 @@
+"""What of this machine the fetch container is given: certificate authorities, and the passwords of hosts.
+
+They are put beside the build's volume, into the one container that fetches, so the one that compiles never has them.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+from pluginyard.buildfailures import site_file_error
+from pluginyard.recipes import Recipe
+from tasks.doors.containers.hardening import CA_FILE, NETRC_FILE, NOBODY
+
+
+def pack_site_files(recipe: Recipe) -> bytes:
+    """Return the tar of the site's files; raise ConfigurationError for one that cannot be read."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        if recipe.ca_bundle:
+            _add(archive, CA_FILE, _read("CA bundle", recipe.ca_bundle, "PLUGINYARD_CA_BUNDLE"), mode=0o644)
+        if recipe.netrc:
+            content = _read("netrc file", recipe.netrc, "PLUGINYARD_NETRC")
+            _add(archive, NETRC_FILE, content, mode=0o400, owner=NOBODY)
+    return packed.getvalue()
+
+
+def _read(what: str, path: str, variable: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise site_file_error(what, path, error, variable) from error
+
+
+def _add(archive: tarfile.TarFile, path: str, content: bytes, *, mode: int, owner: int = 0) -> None:
+    member = tarfile.TarInfo(path.strip("/"))
+    member.size, member.mode, member.uid, member.gid = len(content), mode, owner, owner
+    archive.addfile(member, io.BytesIO(content))
