@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from flows.machine import find_machine, host_version
 from pluginyard.errors import RequestError
+from pluginyard.git_failures import strip_credentials
 from pluginyard.planning import plan_build, resolve_request
 from pluginyard.plugins import PluginBuild
 from pluginyard.publish_requests import PublishRequest
@@ -48,7 +49,7 @@ def plan_publication(request: PublishRequest) -> PluginBuild:
 
     machine = find_machine()
     release = resolve_request(request)
-    tell(f"reading {sources.strip_credentials(request.repository)}")
+    tell(f"reading {strip_credentials(request.repository)}")
     source = sources.open_source(
         request.repository, tag=release.tag, ref=request.ref, cache=machine.cache, ca_bundle=machine.site.ca_bundle
     )
