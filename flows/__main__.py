@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect = _add(commands, "inspect", "show what an artifact holds and what gateways say of it")
     for command in (verify, inspect):
         command.add_argument("reference", help="HOST/REPOSITORY[:TAG|@DIGEST], or oci:PATH:NAME-VERSION")
-        command.add_argument("--plain-http", action="store_true", help="speak HTTP to the registry")
+        command.add_argument("--plain-http", action="store_true", help="speak HTTP if the registry does not speak TLS")
     verify.add_argument(
         "--gateway",
         dest="gateways",
@@ -100,7 +100,7 @@ def _add_release(command: argparse.ArgumentParser) -> None:
         metavar="DESTINATION",
         help="HOST/NAMESPACE, or oci:PATH for a layout folder (repeatable)",
     )
-    add("--plain-http", action="store_true", help="speak HTTP to the registries")
+    add("--plain-http", action="store_true", help="speak HTTP to registries that do not speak TLS")
 
 
 if __name__ == "__main__":

@@ -86,8 +86,8 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
 
     reference = parse_reference(arguments.reference)
     site = find_machine().site
-    access = registries.Access(plain_http=arguments.plain_http or site.plain_http, ca_bundle=site.ca_bundle)
     place = reference.destination
+    access = registries.access_to(place.host, site, plain_http=arguments.plain_http)
     credentials = None if place.is_layout else registries.find_credentials(place.host, os.environ)
     tell(f"asking {place}")
     repository = registries.open_repository(place, "", access, credentials)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from pluginyard import oci
+from pluginyard.json_documents import MAX_JSON_BYTES, load_json
 from pluginyard.oci import Descriptor, StoredManifest
 from pluginyard.verdicts import Refusal
 
-MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries accept (distribution-spec, "Pushing Manifests")
 _BLOCK = 1 << 16
 _INDEXES = (oci.INDEX, oci.DOCKER_MANIFEST_LIST)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # go-containerregistry, which all gateways use, knows no other hash
 _MAX_DEPTH = 3
 
 T = TypeVar("T")
@@ -80,11 +79,11 @@ def _is_linux_amd64(entry: Any) -> bool:
 
 
 def _parse_json(manifest: StoredManifest) -> dict[str, Any]:
-    if len(manifest.content) > MAX_MANIFEST_BYTES:
-        raise _unreadable(f"the manifest is larger than {MAX_MANIFEST_BYTES} bytes")
+    if len(manifest.content) > MAX_JSON_BYTES:
+        raise _unreadable(f"the manifest is larger than {MAX_JSON_BYTES} bytes")
     try:
-        plain = json.loads(manifest.content)
-    except (ValueError, RecursionError):
+        plain = load_json(manifest.content)
+    except ValueError:
         raise _unreadable("the manifest is not JSON") from None
     if not isinstance(plain, dict):
         raise _unreadable("the manifest is no JSON object")

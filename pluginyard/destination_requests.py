@@ -26,7 +26,7 @@ Registries = Annotated[
         examples=[["registry.example.com/plugins"]],
     ),
 ]
-PlainHttp = Annotated[bool, Field(title="Plain HTTP", description="Speak HTTP to the registries, for a local one")]
+PlainHttp = Annotated[bool, Field(title="Plain HTTP", description="Speak HTTP to registries that do not speak TLS")]
 
 
 class DestinationRequest(BaseModel):

@@ -22,7 +22,9 @@ FETCH_VARIABLES = (
     "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 )  # fmt: skip
 FETCH_PREFIXES = ("CARGO_REGISTRIES_", "CARGO_REGISTRY_", "CARGO_SOURCE_", "CARGO_HTTP_", "CARGO_NET_")
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0", "t", "f", "y", "n")  # what pydantic reads as one
 _SECRET_SUFFIXES = ("_TOKEN", "_PASSWORD", "_SECRET", "_CREDENTIAL_PROVIDER")
+HostName = Annotated[str, Field(pattern=r"^[0-9-]*[A-Za-z.:\[][A-Za-z0-9.:\[\]-]*$")]
 LimitName = Annotated[str, Field(pattern=r"^(builder|registry)-[A-Za-z0-9.:-]+$")]
 
 
@@ -35,8 +37,13 @@ class Site(BaseModel):
     registries: tuple[RegistryAddress, ...] = Field(
         (), description="PLUGINYARD_REGISTRIES, by commas; or IMAGE_REGISTRY_SERVICE/IMAGE_REPOSITORY"
     )
-    plain_http: bool = Field(False, description="PLUGINYARD_PLAIN_HTTP: speak HTTP to the registries")
-    ca_bundle: str = Field("", description="PLUGINYARD_CA_BUNDLE, else SSL_CERT_FILE: PEM file of trusted authorities")
+    plain_http: bool | tuple[HostName, ...] = Field(
+        False,
+        description="PLUGINYARD_PLAIN_HTTP: registries, by commas, that speak HTTP; or true: all that do not speak TLS",
+    )
+    ca_bundle: str = Field(
+        "", description="PLUGINYARD_CA_BUNDLE, else SSL_CERT_FILE: PEM file of authorities to trust beside the system's"
+    )
     netrc: str = Field("", description="PLUGINYARD_NETRC: netrc file with the passwords of hosts to fetch from")
     cache: str = Field(
         "",
@@ -76,7 +83,6 @@ _BY_BUILDER = {
 }
 _PLAIN = {
     "repository": "PLUGINYARD_REPOSITORY",
-    "plain_http": "PLUGINYARD_PLAIN_HTTP",
     "netrc": "PLUGINYARD_NETRC",
     "cache": "PLUGINYARD_CACHE",
     "engine": "PLUGINYARD_ENGINE",
@@ -91,7 +97,12 @@ _PLAIN = {
     "credentials_block": "PLUGINYARD_CREDENTIALS_BLOCK",
     "envoy": "PLUGINYARD_ENVOY",
 }
-_NAMED = {**_PLAIN, "limits": "PLUGINYARD_LIMITS", "registries": "PLUGINYARD_REGISTRIES"}
+_NAMED = {
+    **_PLAIN,
+    "plain_http": "PLUGINYARD_PLAIN_HTTP",
+    "limits": "PLUGINYARD_LIMITS",
+    "registries": "PLUGINYARD_REGISTRIES",
+}
 
 
 def load_site(environment: Mapping[str, str], below: Mapping[str, object] | None = None) -> Site:
@@ -126,6 +137,7 @@ def _overlay(below: Mapping[str, object], environment: Mapping[str, str]) -> dic
     """Return the fields of `below` with what `environment` sets over them, mappings key by key."""
     set_ones: dict[str, object] = {field: environment.get(name) for field, name in _PLAIN.items()}
     set_ones["ca_bundle"] = environment.get("PLUGINYARD_CA_BUNDLE")
+    set_ones["plain_http"] = _plain_http(environment.get("PLUGINYARD_PLAIN_HTTP", ""))
     set_ones["registries"] = _registries(environment)
     values = {**below, **{field: value for field, value in set_ones.items() if value}}
     for field, mapping in _mappings(environment).items():
@@ -154,6 +166,13 @@ def _mappings(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
 def _limits(text: str) -> dict[str, str]:
     pairs = (item.strip().partition("=") for item in text.split(",") if item.strip())
     return {name.strip(): count.strip() for name, _, count in pairs}
+
+
+def _plain_http(text: str) -> str | tuple[str, ...]:
+    """Return yes or no for pydantic to read, or hosts."""
+    if text.strip().lower() in _BOOLEANS:
+        return text.strip()
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def _registries(environment: Mapping[str, str]) -> tuple[str, ...]:

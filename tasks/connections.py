@@ -8,13 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import requests
-
 from pluginyard.references import Destination
 from pluginyard.site import Site
 from tasks.credentials import find_credentials
 from tasks.doors import registries
-from tasks.doors.registries import Access, Credentials, Repository, new_session
+from tasks.doors.registries import Access, Connection, Credentials, Repository, access_to, new_session
 
 # A connection that was idle for longer may be dead without a sign of it: firewalls forget.
 IDLE_SECONDS = 60
@@ -25,8 +23,9 @@ _KEPT = 64
 class _Host:
     """Hold what is open at one registry; `used` is the moment it was last asked for."""
 
+    access: Access
     credentials: Credentials | None
-    session: requests.Session = field(default_factory=new_session)
+    connection: Connection
     repositories: OrderedDict[str, Repository] = field(default_factory=OrderedDict)
     used: float = 0.0
 
@@ -39,21 +38,20 @@ class Registries:
     """
 
     def __init__(self, site: Site, *, plain_http: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._site, self._clock = site, clock
-        self._access = Access(plain_http=plain_http or site.plain_http, ca_bundle=site.ca_bundle)
+        self._site, self._plain_http, self._clock = site, plain_http, clock
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
 
     def open(self, place: Destination, name: str) -> Repository:
         """Open the repository of plugin `name` in `place`; raises ConfigurationError for unusable credentials."""
         if place.is_layout:
-            return registries.open_repository(place, name, self._access, None)
+            return registries.open_repository(place, name, Access(), None)
         with self._lock:
             host = self._host(place.host)
             key = f"{place}/{name}"
             if key not in host.repositories:
                 host.repositories[key] = registries.open_repository(
-                    place, name, self._access, host.credentials, host.session
+                    place, name, host.access, host.credentials, host.connection
                 )
             host.repositories.move_to_end(key)
             if len(host.repositories) > _KEPT:  # of thousands that are only looked at, few are come back to
@@ -63,8 +61,11 @@ class Registries:
     def _host(self, name: str) -> _Host:
         now, known = self._clock(), self._hosts.get(name)
         if known is None:
-            known = self._hosts[name] = _Host(find_credentials(name, self._site))
+            access = access_to(name, self._site, plain_http=self._plain_http)
+            connection = Connection(new_session(access.ca_bundle))
+            known = self._hosts[name] = _Host(access, find_credentials(name, self._site), connection)
         elif now - known.used > IDLE_SECONDS:
-            known = self._hosts[name] = _Host(known.credentials)
+            anew = known.connection.anew(known.access.ca_bundle)
+            known = self._hosts[name] = _Host(known.access, known.credentials, anew)
         known.used = now
         return known

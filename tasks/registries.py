@@ -32,7 +32,7 @@ def find_published(build: PluginBuild, registries: Registries, *, overwrite: boo
     The fingerprint is an annotation of what is published, so the registry answers for every machine.
     Raises VersionTakenError, before anything is built, where the version holds other content.
     """
-    known = _find_published(build, registries, overwrite=overwrite)
+    known = _without_damaged(_find_published(build, registries, overwrite=overwrite), build, registries)
     if known is not None:
         log(f"already published in {', '.join(map(str, known.holders))}: {known.manifest.digest}")
     return known
@@ -60,6 +60,15 @@ def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bo
     first, manifest = next(iter(found.items()))
     holders = tuple(place for place, stored in found.items() if stored.digest == manifest.digest)
     return PackedArtifact(manifest, layers_of(manifest, str(first)), {}, holders)
+
+
+def _without_damaged(known: PackedArtifact | None, build: PluginBuild, registries: Registries) -> PackedArtifact | None:
+    """Take a folder whose blobs are damaged for one that lacks the artifact: so publishing again mends it."""
+    if known is None:
+        return None
+    opened = {place: registries.open(place, build.release.name) for place in known.holders}
+    intact = tuple(place for place, repository in opened.items() if repository.is_intact(known.manifest))
+    return replace(known, holders=intact) if intact else None
 
 
 @step("look-up", "{plan.summary}", seconds=3600, retries=RETRIES)

@@ -112,6 +112,16 @@ def test_a_second_publish_builds_nothing_and_changes_nothing(example: Path, tmp_
     assert names(task_runs) == [name for name in NINE if name not in ("build-module", "pack-artifact")]
 
 
+def test_publishing_again_mends_a_layout_folder_whose_blob_was_damaged(example: Path, tmp_path: Path) -> None:
+    first = publish(example, tmp_path / "out")
+    blob = tmp_path / "out/blobs/sha256" / first["layers"][-1]["digest"].removeprefix("sha256:")
+    content = blob.read_bytes()
+    blob.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    again = publish(example, tmp_path / "out")
+    assert again["digest"] == first["digest"]
+    assert blob.read_bytes() == content
+
+
 def test_two_clones_in_two_folders_give_the_same_digest_in_two_registries(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

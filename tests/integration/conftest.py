@@ -16,6 +16,7 @@ from tests.machine.oci_clients import oras_program, skopeo_program  # noqa: F401
 from tests.machine.prefect_server import prefect_server  # noqa: F401
 from tests.machine.receivers import on_tag_server, receiver  # noqa: F401
 from tests.machine.registries import (  # noqa: F401
+    any_proxy,
     basic_registry,
     faulty_proxy,
     open_registry,

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import io
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from pluginyard.errors import AuthenticationError
+from pluginyard.errors import AuthenticationError, RegistryError
 from pluginyard.references import Destination
-from tasks.doors.registries import Access, Credentials, Repository, open_repository, push_artifact
+from tasks.doors.registries import (
+    Access,
+    Connection,
+    Credentials,
+    Repository,
+    new_session,
+    open_repository,
+    push_artifact,
+)
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import PASSWORD, USERNAME, RunningRegistry
@@ -63,6 +72,98 @@ def test_a_wrong_password_is_sent_to_the_token_service_once(token_registry: Runn
         with pytest.raises(AuthenticationError):
             repository.log_in()
     assert len(token_registry.tokens.asked) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["basic", "token"])
+def test_a_wrong_password_is_sent_once_for_all_repositories_of_a_host(
+    kind: str, request: pytest.FixtureRequest, faulty_proxy: FaultyProxy
+) -> None:
+    """Once a plugin, and the account would be locked."""
+    registry: RunningRegistry = request.getfixturevalue(f"{kind}_registry")
+    faulty_proxy.upstream = registry.host
+    before = len(registry.tokens.asked) if registry.tokens else 0
+    connection = Connection(new_session())
+    place = Destination(faulty_proxy.host, "team/plugins")
+
+    def ask(name: str) -> str:
+        with pytest.raises(AuthenticationError) as caught:
+            open_repository(place, name, FAST, WRONG, connection).find_manifest("1.0.0")
+        return caught.value.subject
+
+    names = [new_name() for _ in range(12)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, names)) == [f"{place}/{name}" for name in names]
+    connection = connection.anew()
+    ask(new_name())
+    passwords = [seen for seen in faulty_proxy.seen if seen.authorization.startswith("Basic ")]
+    asked = registry.tokens.asked[before:] if registry.tokens else passwords
+    assert len(asked) == 1
+
+
+def test_a_password_that_was_taken_is_not_held_back_by_one_repository(
+    faulty_proxy: FaultyProxy, basic_registry: RunningRegistry
+) -> None:
+    """Some registries answer 401 where only the rights are missing."""
+    faulty_proxy.upstream = basic_registry.host
+    connection = Connection(new_session())
+    place = Destination(faulty_proxy.host, "team/plugins")
+    opened = [open_repository(place, new_name(), FAST, RIGHT, connection) for _ in range(3)]
+    assert opened[0].find_manifest("1.0.0") is None
+    no = Fault("status", status=401, path=opened[1].name, headers={"WWW-Authenticate": "Basic realm=x"}, times=9)
+    faulty_proxy.fail(no)
+    with pytest.raises(AuthenticationError):
+        opened[1].find_manifest("1.0.0")
+    assert opened[2].find_manifest("1.0.0") is None
+
+
+def test_a_token_service_that_is_offered_beside_basic_is_used(
+    faulty_proxy: FaultyProxy, token_registry: RunningRegistry
+) -> None:
+    """Gitea and Forgejo offer both; the realm of the one is no address of the other."""
+    assert token_registry.tokens
+    bearer = f'Bearer realm="{token_registry.tokens.realm}",service="registry.test",scope="*"'
+    both = {"WWW-Authenticate": f'{bearer}, Basic realm="Gitea Container Registry"'}
+    faulty_proxy.upstream = token_registry.host
+    faulty_proxy.fail(Fault("header", path="/v2/$", headers=both))
+    name = new_name()
+    artifact = make_artifact(name)
+    repository = through(faulty_proxy, RIGHT)
+    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+
+
+@pytest.mark.parametrize("answer", [b"[" * 100_000, b'{"token": 5}', b"[]", b'{"token": "a\\nb"}'])
+def test_what_is_no_token_is_an_error_of_ours(
+    faulty_proxy: FaultyProxy, token_registry: RunningRegistry, answer: bytes
+) -> None:
+    with FaultyProxy(token_registry.host) as service:
+        service.fail(Fault("status", status=200, body=answer))
+        realm = {"WWW-Authenticate": f'Bearer realm="http://{service.host}/token?a=%2F&b",service=x'}
+        faulty_proxy.upstream = token_registry.host
+        faulty_proxy.fail(Fault("header", path="/v2/$", headers=realm))
+        with pytest.raises(RegistryError, match="without a token"):
+            through(faulty_proxy, RIGHT).find_manifest("1.0.0")
+        assert service.seen[0].path.startswith("/token?a=%2F&b&scope=repository%3A"), "as the registry wrote it"
+
+
+def test_a_token_that_never_expires_by_its_number_is_used(
+    faulty_proxy: FaultyProxy, token_registry: RunningRegistry
+) -> None:
+    assert token_registry.tokens
+    token = token_registry.tokens.grant("GET", {"scope": ["repository:team/plugins/x:pull"]}, "")[1]["token"]
+    for seconds in (b"9" * 400, b"1e999", b'"60"', b"null"):
+        with FaultyProxy(token_registry.host) as service:
+            service.fail(
+                Fault("status", status=200, body=b'{"token": "%s", "expires_in": %s}' % (token.encode(), seconds))
+            )
+            realm = {"WWW-Authenticate": f'Bearer realm="http://{service.host}/token",service=registry.test'}
+            faulty_proxy.upstream = token_registry.host
+            faulty_proxy.fail(Fault("header", path="/v2/", headers=realm))
+            repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), "x", FAST, None)
+            if seconds.isdigit():
+                with pytest.raises(RegistryError, match="without a token"):
+                    repository.find_manifest("1.0.0")
+            else:
+                assert repository.find_manifest("1.0.0") is None
 
 
 def test_a_push_asks_for_a_token_that_allows_it(token_registry: RunningRegistry) -> None:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.oci import StoredManifest
-from tasks.doors.registries import push_artifact
+from pluginyard.oci import INDEX, StoredManifest, digest_of
+from tasks.doors.registries import copy_artifact, push_artifact
 from tests.machine.artifacts import FAST, make_artifact, new_name, stored_blob, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -76,7 +76,10 @@ def test_a_404_from_something_that_is_no_registry_is_an_error(faulty_proxy: Faul
         through(faulty_proxy, new_name()).find_manifest("1.0.0")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"nothing", b'{"errors": 3}', b'{"errors": [3]}', b"\xff"])
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("body", [b"[]", b"nothing", b'{"errors": 3}', b'{"errors": [3]}', b"\xff", DEEP])
 @pytest.mark.parametrize("status", [400, 404])
 def test_refusals_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy, status: int, body: bytes) -> None:
     faulty_proxy.fail(Fault("status", status=status, body=body))
@@ -84,18 +87,61 @@ def test_refusals_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy,
         through(faulty_proxy, new_name()).find_manifest("1.0.0")
 
 
-@pytest.mark.parametrize("body", [b"[]", b"nothing", b'{"tags": 7}', b"\xff"])
+@pytest.mark.parametrize("body", [b"[]", b"nothing", b'{"tags": 7}', b"\xff", DEEP])
 def test_lists_of_tags_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy, body: bytes) -> None:
     faulty_proxy.fail(Fault("status", status=200, body=body))
     with pytest.raises(RegistryError, match="no list of tags"):
         through(faulty_proxy, new_name()).list_tags()
 
 
-@pytest.mark.parametrize("body", [b"[]", b"nothing", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"[]", b"nothing", b"\xff", DEEP])
 def test_manifests_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy, body: bytes) -> None:
     faulty_proxy.fail(Fault("status", status=200, body=body))
     with pytest.raises(RegistryError, match="no manifest"):
         through(faulty_proxy, new_name()).find_manifest("1.0.0")
+
+
+BLOB = b'{"mediaType":"t","digest":"sha256:%s","size":%%s}' % (b"a" * 64)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        b"5",
+        b'"layers"',
+        b"[5]",
+        b"[[]]",
+        b"[{}]",
+        b'[{"digest":5,"size":1}]',
+        *(b"[" + BLOB % size + b"]" for size in (b"1e999", b"-1", b'"1"', b"true", b"1.5", b"9" * 5000)),
+    ],
+)
+def test_layers_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy, layers: bytes) -> None:
+    body = b'{"schemaVersion":2,"layers":%s}' % layers
+    faulty_proxy.fail(Fault("status", status=200, body=body, times=2))
+    source, target = through(faulty_proxy, new_name()), through(faulty_proxy, new_name())
+    with pytest.raises(RegistryError):
+        copy_artifact(source, target, digest_of(body))
+
+
+def test_the_manifests_of_an_index_of_another_shape_are_errors_of_ours(faulty_proxy: FaultyProxy) -> None:
+    body = b'{"schemaVersion":2,"mediaType":"%s","manifests":5}' % INDEX.encode()
+    faulty_proxy.fail(Fault("status", status=200, body=body))
+    with pytest.raises(RegistryError, match="manifests are no list"):
+        copy_artifact(through(faulty_proxy, new_name()), through(faulty_proxy, new_name()), digest_of(body))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example.com", "[::1", "\xff", "user@", ":99999"])
+def test_a_redirect_to_what_is_no_host_is_an_error_of_ours(faulty_proxy: FaultyProxy, host: str) -> None:
+    moved = {"Location": f"http://{host}/x"}
+    faulty_proxy.fail(Fault("status", status=307, headers=moved))
+    faulty_proxy.fail(Fault("status", method="POST", status=202, headers=moved))
+    repository = through(faulty_proxy, new_name(), replace(FAST, attempts=1))
+    with pytest.raises(RegistryError):
+        repository.find_manifest("1.0.0")
+    blob = make_artifact(new_name())
+    with pytest.raises(RegistryError):
+        repository.push_blob(blob.archive, blob.blobs[blob.archive.digest])
 
 
 def test_waits_are_logged_for_the_person_who_watches(

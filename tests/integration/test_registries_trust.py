@@ -13,7 +13,7 @@ import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.references import Destination
-from tasks.doors.registries import Access, Credentials, Repository, open_repository, push_artifact
+from tasks.doors.registries import Access, Credentials, Repository, open_repository, push_artifact, tag_lists
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy
@@ -82,6 +82,29 @@ def test_long_lists_of_tags_are_read_to_the_end(faulty_proxy: FaultyProxy) -> No
     faulty_proxy.fail(Fault("status", path="tags/list$", status=200, headers=link, body=b'{"tags": ["a"]}'))
     faulty_proxy.fail(Fault("status", path="last=a", status=200, body=b'{"tags": ["b"]}'))
     assert through(faulty_proxy, None).list_tags() == ("a", "b")
+
+
+@pytest.mark.parametrize("body", [b'{"tags": ["a"]}', b'{"tags": null}'])
+def test_a_list_of_tags_that_leads_back_to_itself_is_refused(faulty_proxy: FaultyProxy, body: bytes) -> None:
+    link = {"Link": '</v2/x/tags/list?last=a>; rel="next"'}
+    faulty_proxy.fail(Fault("status", status=200, headers=link, body=body, times=99))
+    with pytest.raises(RegistryError, match="does not end"):
+        through(faulty_proxy, None).list_tags()
+    assert faulty_proxy.count() == 2
+
+
+def test_a_list_of_tags_that_always_goes_on_elsewhere_is_refused(
+    faulty_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_lists, "MOST_PAGES", 5)
+    pages = (
+        Fault("status", status=200, headers={"Link": f'</v2/x?last={n}>; rel="next"'}, body=b'{"tags": []}')
+        for n in range(9)
+    )
+    faulty_proxy.fail(*pages)
+    with pytest.raises(RegistryError, match="does not end"):
+        through(faulty_proxy, None).list_tags()
+    assert faulty_proxy.count() == 5
 
 
 def test_a_password_does_not_go_to_a_token_service_in_the_clear(

@@ -6,7 +6,7 @@ import io
 import random
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,9 @@ def place_in(registry: RunningRegistry) -> Place:
 
 
 def through(proxy: FaultyProxy, name: str, access: Access = FAST) -> Repository:
-    """Open a repository behind the proxy."""
+    """Open a repository behind the proxy, over TLS if it speaks it."""
+    if proxy.ca_bundle:
+        access = replace(access, plain_http=False, ca_bundle=proxy.ca_bundle)
     return open_repository(Destination(proxy.host, "team/plugins"), name, access, None)
 
 

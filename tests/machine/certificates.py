@@ -12,20 +12,25 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 
-def make_certificate(folder: Path) -> tuple[Path, Path, rsa.RSAPrivateKey]:
-    """Write `certificate.pem` and `key.pem` for 127.0.0.1 and localhost; return both and the key."""
+def make_certificate(
+    folder: Path, *, address: str = "127.0.0.1", days: int = 2
+) -> tuple[Path, Path, rsa.RSAPrivateKey]:
+    """Write `certificate.pem` and `key.pem` for `address` and localhost; return both and the key.
+
+    It is valid for `days` from an hour ago on; a negative number says how long it has been expired.
+    """
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pluginyard tests")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{address} {folder.name}"[:64])])
     now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
+        .not_valid_before(now - datetime.timedelta(days=max(0, 1 - days), hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

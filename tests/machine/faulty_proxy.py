@@ -65,6 +65,7 @@ class FaultyProxy:
 
     def __init__(self, upstream: str, certificate: Path | None = None, key: Path | None = None):
         self.upstream = upstream
+        self.ca_bundle = str(certificate or "")
         self.seen: list[Seen] = []
         self._faults: list[Fault] = []
         self._lock = threading.Lock()

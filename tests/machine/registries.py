@@ -155,3 +155,11 @@ def faulty_proxy(open_registry: RunningRegistry) -> Iterator[FaultyProxy]:
     """A proxy in front of the open registry; `proxy.upstream` may be changed before the first request."""
     with FaultyProxy(open_registry.host) as proxy:
         yield proxy
+
+
+@pytest.fixture(params=["plain", "tls"])
+def any_proxy(request: pytest.FixtureRequest, open_registry: RunningRegistry, tmp_path: Path) -> Iterator[FaultyProxy]:
+    """A proxy in front of the open registry, without and with TLS: what breaks off is another error over TLS."""
+    certificate = make_certificate(tmp_path)[:2] if request.param == "tls" else (None, None)
+    with FaultyProxy(open_registry.host, *certificate) as proxy:
+        yield proxy

@@ -64,8 +64,31 @@ def test_images_are_set_by_builder() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", False),
+        ("false", False),
+        ("0", False),
+        ("true", True),
+        ("1", True),
+        ("Yes", True),
+        ("localhost:5000", ("localhost:5000",)),
+        (" localhost:5000, registry:5000,,[::1]:5000 ", ("localhost:5000", "registry:5000", "[::1]:5000")),
+    ],
+)
+def test_plain_http_is_for_all_or_for_the_registries_that_are_named(text: str, read: object) -> None:
+    assert load_site({"PLUGINYARD_PLAIN_HTTP": text}).plain_http == read
+    assert load_site({}, {"plain_http": list(read) if isinstance(read, tuple) else read}).plain_http == read
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
-    [("PLUGINYARD_ENGINE", "podmn"), ("PLUGINYARD_BUILD_SECONDS", "soon"), ("PLUGINYARD_PLAIN_HTTP", "2")],
+    [
+        ("PLUGINYARD_ENGINE", "podmn"),
+        ("PLUGINYARD_BUILD_SECONDS", "soon"),
+        ("PLUGINYARD_PLAIN_HTTP", "2"),
+        ("PLUGINYARD_PLAIN_HTTP", "a b"),
+    ],
 )
 def test_a_bad_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=name):

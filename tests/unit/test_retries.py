@@ -53,6 +53,8 @@ def test_jitter_takes_up_to_half_away() -> None:
         ("", None),
         ("²", None),
         ("9" * 5000, None),
+        ("Thu, 01 Jan 2026 12:00:09 +99999999", None),
+        ("Thu, 01 Jan 2026 12:00:09 -999999999999999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:

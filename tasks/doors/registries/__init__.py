@@ -7,22 +7,23 @@
 
 from __future__ import annotations
 
-import requests
-
 from pluginyard.references import Destination
 from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.client import new_session
+from tasks.doors.registries.connection import Connection, new_session
 from tasks.doors.registries.credentials import find_credentials
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_artifact, push_blobs
 from tasks.doors.registries.remote import RemoteRepository
 from tasks.doors.registries.repository import OpenContent, Repository
+from tasks.doors.registries.schemes import access_to
 
 __all__ = [
     "Access",
+    "Connection",
     "Credentials",
     "OpenContent",
     "Repository",
+    "access_to",
     "copy_artifact",
     "find_credentials",
     "move_latest",
@@ -38,15 +39,15 @@ def open_repository(
     name: str,
     access: Access,
     credentials: Credentials | None,
-    session: requests.Session | None = None,
+    connection: Connection | None = None,
 ) -> Repository:
     """Open the repository of plugin `name` in `destination`; nothing is asked of it yet.
 
     An empty `name` is the destination itself, as a reference from outside names it. Repositories of one host
-    may share a `session`, that is, its connections. Raises ConfigurationError where the CA bundle of `access`
-    is not there.
+    may share a `connection`. Raises ConfigurationError where the CA bundle of `access` is not there.
     """
     if destination.is_layout:
         return LayoutRepository(destination, name, access)
     path = destination.artifact(name).repository if name else destination.namespace
-    return RemoteRepository(destination.host, path, access, credentials, session or new_session())
+    shared = connection or Connection(new_session(access.ca_bundle))
+    return RemoteRepository(destination.host, path, access, credentials, shared)

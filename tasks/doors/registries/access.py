@@ -14,7 +14,7 @@ class Access:
 
     plain_http: bool = False
     ca_bundle: str = ""
-    """PEM file that replaces the system's certificate authorities; empty: the system's."""
+    """PEM file of authorities to trust beside the system's; empty: the system's only."""
     connect_seconds: float = 10
     read_seconds: float = 60
     """Longest silence within an answer."""

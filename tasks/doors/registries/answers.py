@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
+import ssl
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 import urllib3.exceptions
@@ -17,12 +17,27 @@ from pluginyard.errors import (
     RegistryUnavailableError,
     VersionTakenError,
 )
+from pluginyard.json_documents import load_json
 from pluginyard.registry_quirks import ABSENT_CODES, IMAGE_CONFIG
 from pluginyard.retries import is_transient_answer
 
 _LONGEST_QUOTE = 300
 _LONGEST_READ = 3000
 _PLAIN_HTTP_SPOKEN = ("WRONG_VERSION_NUMBER", "wrong version number", "RECORD_LAYER_FAILURE", "record layer")
+_UNTRUSTED = ("is not trusted", "name its authority (PEM) as CA bundle: PLUGINYARD_CA_BUNDLE")
+# By OpenSSL's X509_V_ERR_… codes: what no CA bundle would mend.
+_REFUSED = {
+    9: ("is not valid yet", "check the clock of this machine and of the registry's"),
+    10: ("has expired", "have the registry's operator renew it"),
+    62: ("is for another host", "use the name that the certificate is for"),
+    64: ("is for another host", "use the name that the certificate is for"),
+}
+_BROKEN_OFF = (
+    requests.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    urllib3.exceptions.ProtocolError,
+)
+Cause = TypeVar("Cause", bound=BaseException)
 _TYPE_REFUSED = re.compile(r"manifest class|media ?type|unsupported type", re.IGNORECASE)
 
 
@@ -32,6 +47,12 @@ class RegistryBusyError(RegistryUnavailableError):
     def __init__(self, message: str, *, subject: str, remedy: str, retry_after: str = "") -> None:
         super().__init__(message, subject=subject, remedy=remedy)
         self.retry_after = retry_after
+
+
+class SilentError(RegistryUnavailableError):
+    """The registry took the question and says nothing: each try costs the whole time limit."""
+
+    tries = 2
 
 
 class AbsentError(RegistryError):
@@ -54,7 +75,7 @@ def version_taken(subject: str, digest: str) -> VersionTakenError:
 def codes_of(response: requests.Response) -> list[tuple[str, str]]:
     """Return the (code, message) pairs of an error answer (distribution-spec v1.1, "Error codes")."""
     try:
-        errors = json.loads(response.content).get("errors")
+        errors = load_json(response.content).get("errors")
     except (ValueError, AttributeError):
         return []
     entries: list[Any] = errors if isinstance(errors, list) else []
@@ -108,23 +129,23 @@ def denied(said: str, subject: str, who: str) -> AuthenticationError:
     return AuthenticationError(f"{said}, asked {who or 'anonymously'}", subject=subject, remedy=remedy)
 
 
-def failure_of(error: requests.RequestException, subject: str) -> PluginyardError:
+def failure_of(error: requests.RequestException | urllib3.exceptions.HTTPError, subject: str) -> PluginyardError:
     """Return the error that a request without an answer stands for; URLs and proxies stay out of it."""
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.ProxyError):
+        return RegistryUnavailableError(
+            "the HTTP proxy does not let us through", subject=subject, remedy="check HTTPS_PROXY and NO_PROXY"
+        )
+    if _cause(error, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error, subject)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return RegistryUnavailableError(
             "no connection within the time limit", subject=subject, remedy="check host, port and network"
         )
     if isinstance(error, requests.exceptions.Timeout) or _cause(error, urllib3.exceptions.ReadTimeoutError):
-        return RegistryUnavailableError(
+        return SilentError(
             "the registry fell silent for longer than the time limit", subject=subject, remedy="try again later"
         )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return RegistryUnavailableError(
-            "the HTTP proxy does not let us through", subject=subject, remedy="check HTTPS_PROXY and NO_PROXY"
-        )
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, _BROKEN_OFF):
         return RegistryUnavailableError(
             f"cannot talk to the registry: {_reason(error)}",
             subject=subject,
@@ -135,20 +156,29 @@ def failure_of(error: requests.RequestException, subject: str) -> PluginyardErro
     )
 
 
+def is_plain_http(error: Exception) -> bool:
+    """Tell whether a TLS handshake failed because the other side answered it with HTTP."""
+    return any(mark in str(error) for mark in _PLAIN_HTTP_SPOKEN)
+
+
 def root_of(error: BaseException) -> BaseException:
     """Return the innermost exception: unlike those around it, it does not quote the address asked."""
     return _chain(error)[-1]
 
 
-def _tls_failure(error: requests.RequestException, subject: str) -> RegistryError:
-    if any(mark in str(error) for mark in _PLAIN_HTTP_SPOKEN):
+def _tls_failure(error: Exception, subject: str) -> RegistryError:
+    refused = _cause(error, ssl.SSLCertVerificationError)
+    if refused:
+        said, remedy = _REFUSED.get(refused.verify_code, _UNTRUSTED)
+        words = f"the registry's TLS certificate {said}: {refused.verify_message.rstrip('.')}"
+        return RegistryError(words, subject=subject, remedy=remedy)
+    if is_plain_http(error):
         return RegistryError(
             "the registry does not speak HTTPS", subject=subject, remedy="use --plain-http for this registry"
         )
-    return RegistryError(
-        "the registry's TLS certificate is not trusted",
-        subject=subject,
-        remedy="name its authority (PEM) as CA bundle: PLUGINYARD_CA_BUNDLE",
+    reason = str(getattr(_cause(error, ssl.SSLError), "reason", None) or "it broke off").lower().replace("_", " ")
+    return RegistryUnavailableError(
+        f"the TLS connection fails: {reason}", subject=subject, remedy="check host, port and network"
     )
 
 
@@ -161,8 +191,8 @@ def _chain(error: BaseException) -> list[BaseException]:
     return seen
 
 
-def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
-    return next((link for link in _chain(error)[1:] if isinstance(link, kind)), None)
+def _cause(error: BaseException, kind: type[Cause]) -> Cause | None:
+    return next((link for link in _chain(error) if isinstance(link, kind)), None)
 
 
 def _reason(error: BaseException) -> str:

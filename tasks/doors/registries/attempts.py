@@ -36,7 +36,7 @@ class Attempts:
 
     def wait_or_raise(self, attempt: int, error: PluginyardError) -> None:
         """Sleep before the try after failed `attempt`, as long as the registry asks for; or raise `error`."""
-        if not error.transient or attempt >= self.most:
+        if not error.transient or attempt >= min(self.most, getattr(error, "tries", self.most)):
             raise error
         delay = choose_delay(
             attempt,

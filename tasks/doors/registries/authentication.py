@@ -1,31 +1,35 @@
 """Answer one registry's challenges for one repository: Basic, or tokens with the scope that is needed.
 
-oras-py reads the challenge (`parse_auth_header`) and encodes Basic; its own backends are not used: they ask
-for a pull token and reuse it for the push, and take the text of `Basic realm="…"` for an address.
+oras-py encodes Basic; its own backends are not used: they ask for a pull token and reuse it for the push, take the
+text of `Basic realm="…"` for an address, and of two challenges mix up the realms.
 """
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from oras.auth.utils import get_basic_auth, parse_auth_header
+from oras.auth.utils import get_basic_auth
 
+from pluginyard.challenges import choose_challenge
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
+from pluginyard.json_documents import load_json
 from pluginyard.retries import is_transient_status
 from tasks.doors.registries.access import Credentials
 from tasks.doors.registries.answers import RegistryBusyError, denied
+from tasks.doors.registries.passwords import PasswordTrial
 
 _CLIENT = "pluginyard"
 # Docker's token specification: 60 s where `expires_in` is not said; renewed a little before that.
 _DEFAULT_SECONDS = 60
 _MARGIN_SECONDS = 10
+_PASSWORD_REFUSED = "the registry refuses user name and password (401)"  # noqa: S105 (a sentence)
 
 
 def scopes_of(repository: str, actions: str) -> frozenset[str]:
@@ -52,6 +56,10 @@ def _encode(credentials: Credentials) -> str:
     return f"Basic {get_basic_auth(credentials.username, credentials.password)}"
 
 
+def _is_password(header: str | None) -> bool:
+    return header is not None and header.startswith("Basic ")
+
+
 @dataclass(frozen=True)
 class _Challenge:
     realm: str
@@ -73,15 +81,18 @@ Fetch = Callable[[str, str, dict[str, str], str | None], requests.Response]
 class Authentication:
     """Know what to tell the registry. A refused password is remembered and never sent again."""
 
-    def __init__(self, subject: str, credentials: Credentials | None, *, plain_http: bool, fetch: Fetch):
+    def __init__(
+        self, subject: str, credentials: Credentials | None, *, plain_http: bool, fetch: Fetch, trial: PasswordTrial
+    ):
         self._subject = subject
         self._credentials = credentials
         self._plain_http = plain_http
         self._fetch = fetch
+        self._trial = trial if credentials else PasswordTrial()  # what strangers may see differs by repository
         self._lock = threading.RLock()
         self._challenge: _Challenge | None = None
         self._tokens: list[_Token] = []
-        self._refusal: AuthenticationError | None = None
+        self._refusal = ""
 
     @property
     def who(self) -> str:
@@ -109,8 +120,7 @@ class Authentication:
         Raises AuthenticationError where the credentials are missing or were refused before.
         """
         with self._lock:
-            if self._refusal:
-                raise self._refusal
+            self._raise_refusal()
             if self._challenge is None:
                 return None
             return self._token(self._challenge, scopes) if self._challenge.realm else self._basic()
@@ -120,19 +130,42 @@ class Authentication:
 
         Raises AuthenticationError where a password was sent already: it is wrong, and tried once only.
         """
-        challenge = response.headers.get("WWW-Authenticate", "")
-        scheme = challenge.partition(" ")[0].lower()
+        challenge = choose_challenge(response.headers.get("WWW-Authenticate", ""))
         with self._lock:
-            if scheme == "basic" and sent and sent.startswith("Basic "):
-                raise self._refuse("the registry refuses user name and password (401)")
-            if scheme not in {"basic", "bearer"}:
+            if challenge is None:
                 raise self._refused("the registry answers 401 and does not say how to authenticate")
+            if challenge.scheme == "basic" and _is_password(sent):
+                raise self._refuse(_PASSWORD_REFUSED)
             refused = [token for token in self._tokens if token.header == sent]
             self._tokens = [token for token in self._tokens if token.header != sent]
-            asked = parse_auth_header(challenge)
-            realm = self._check_realm(asked.realm or "") if scheme == "bearer" else ""
-            self._challenge = _Challenge(realm, asked.service or "")
-            return _actions(asked.scope or "").union(*(token.scopes for token in refused))
+            asked = challenge.parameters
+            realm = self._check_realm(asked.get("realm", "")) if challenge.scheme == "bearer" else ""
+            self._challenge = _Challenge(realm, asked.get("service", ""))
+            return _actions(asked.get("scope", "")).union(*(token.scopes for token in refused))
+
+    @contextmanager
+    def sending(self, header: str | None) -> Iterator[Callable[[requests.Response], None]]:
+        """Let a request with `header` be sent; give what is to be told its answer.
+
+        A password that nobody knows to be right waits for its turn, and is not sent once it was refused.
+        """
+        if not _is_password(header):
+            yield lambda _: None
+            return
+        with self._trial.turn():
+            self._raise_refusal()
+            yield self._judge
+
+    def _judge(self, response: requests.Response) -> None:
+        challenge = choose_challenge(response.headers.get("WWW-Authenticate", ""))
+        if response.status_code == 401 and challenge and challenge.scheme == "basic":
+            self._trial.refuse(_PASSWORD_REFUSED)
+        elif response.status_code < 400 or response.status_code == 404:
+            self._trial.take()
+
+    def _raise_refusal(self) -> None:
+        if said := self._refusal or self._trial.refused:
+            raise self._refused(said)
 
     def refused_twice(self) -> AuthenticationError:
         """Return the error for a fresh token that does not do: the rights are missing, not the password."""
@@ -149,8 +182,10 @@ class Authentication:
         known = next((token.header for token in self._tokens if token.scopes >= scopes), None)
         if known:
             return known
-        response = self._ask(challenge.realm, challenge.service, scopes)
-        text, seconds = self._read_token(response)
+        with self._trial.turn():
+            self._raise_refusal()
+            text, seconds = self._read_token(self._ask(challenge.realm, challenge.service, scopes))
+            self._trial.take()
         token = _Token(scopes, f"Bearer {text}", now + seconds - min(_MARGIN_SECONDS, seconds / 2))
         self._tokens.append(token)
         return token.header
@@ -198,10 +233,10 @@ class Authentication:
         if status != 200:
             raise self._no_token(status)
         try:
-            answer: dict[str, Any] = json.loads(response.content)
+            answer: dict[str, Any] = load_json(response.content)
             token = answer.get("token") or answer.get("access_token")
             seconds = float(answer.get("expires_in") or _DEFAULT_SECONDS)
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, OverflowError):
             raise self._no_token(status) from None
         if not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise self._no_token(status)
@@ -215,8 +250,9 @@ class Authentication:
         )
 
     def _refuse(self, said: str) -> AuthenticationError:
-        self._refusal = self._refused(said)
-        return self._refusal
+        self._refusal = said
+        self._trial.refuse(said)
+        return self._refused(said)
 
     def _refused(self, said: str) -> AuthenticationError:
         return denied(said, self._subject, self.who)

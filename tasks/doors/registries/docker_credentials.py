@@ -7,7 +7,6 @@ Source: docker/cli `config.json` (`auths`, `credHelpers`, `credsStore`) and dock
 from __future__ import annotations
 
 import base64
-import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import ConfigurationError
+from pluginyard.json_documents import load_json
 from pluginyard.registry_quirks import find_quirks
 from tasks.doors.registries.access import IDENTITY_TOKEN_USER, Credentials
 
@@ -44,7 +44,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         if not path.is_file():
             return {}
-        return _mapping(json.loads(path.read_bytes()))
+        return _mapping(load_json(path.read_bytes()))
     except (OSError, ValueError):
         raise ConfigurationError(
             "Docker's configuration cannot be read", subject=str(path), remedy="repair it, or run docker login"
@@ -100,7 +100,7 @@ def _ask_helper(name: str, key: str, environment: Mapping[str, str]) -> Credenti
 
 def _read_answer(program: str, answer: bytes) -> Credentials | None:
     try:
-        entry = json.loads(answer)
+        entry = load_json(answer)
         username, secret = str(entry["Username"]), str(entry["Secret"])
     except (ValueError, KeyError, TypeError):
         raise ConfigurationError(

@@ -10,17 +10,19 @@ import requests
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci import Descriptor
-from tasks.doors.registries.answers import failure_of, root_of
+from tasks.doors.registries.arriving import SLOWEST, arriving
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.streams import PIECE, IncomingBlob
 from tasks.doors.registries.transport import Call
 
+CORRUPTED = "pull it again; if it stays so, delete the version in the registry and publish it again"
+"""Remedy: a registry does not replace what it holds by that digest, so publishing alone mends nothing."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 def pull_blob(client: RegistryClient, descriptor: Descriptor, target: BinaryIO) -> None:
     """Write the verified blob to `target`. The tries count anew whenever a good piece has arrived."""
-    blob = IncomingBlob(target, descriptor, client.transport.subject)
+    blob = IncomingBlob(target, descriptor, client.transport.subject, CORRUPTED)
     attempt = 0
     try:
         while True:
@@ -55,12 +57,10 @@ def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob)
 def _pieces(client: RegistryClient, response: requests.Response, offset: int) -> Iterator[bytes]:
     """Yield the content from `offset` on; a registry that knows no ranges sends it all, then we pass over."""
     skip = offset - _start_of(client, response)
-    try:
-        for piece in response.iter_content(PIECE):
-            yield piece[skip:]
-            skip = max(0, skip - len(piece))
-    except requests.RequestException as error:
-        raise failure_of(error, client.transport.subject) from root_of(error)
+    grace = client.transport.read_seconds
+    for piece in arriving(response, PIECE, client.transport.subject, grace_seconds=grace, slowest=SLOWEST):
+        yield piece[skip:]
+        skip = max(0, skip - len(piece))
 
 
 def _start_of(client: RegistryClient, response: requests.Response) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,13 @@ from pluginyard.references import Destination
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.layout_store import LayoutStore
-from tasks.doors.registries.received import read_manifest, wrong_manifest
+from tasks.doors.registries.received import blobs_of, read_manifest, wrong_manifest
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
 
 REPOSITORY = "io.pluginyard.repository"
 """Annotation of an index entry: whose tag it is. `a-b-1` may be tag `b-1` of `a`, or tag `1` of `a-b`."""
+_RESTORE = "restore the folder, or publish into a new one"
 Entry = dict[str, Any]
 
 
@@ -48,7 +50,7 @@ class LayoutRepository:
         content = self._store.read_small_blob(digest)
         manifest = read_manifest(content, str(entry.get("mediaType", "")) if entry else "", subject)
         if manifest.digest != digest:
-            raise wrong_manifest(digest, subject)
+            raise wrong_manifest(digest, subject, _RESTORE)
         return manifest
 
     def list_tags(self) -> tuple[str, ...]:
@@ -61,9 +63,22 @@ class LayoutRepository:
         path = self._store.blob_path(descriptor.digest)
         return path.is_file() and path.stat().st_size == descriptor.size
 
+    def is_intact(self, manifest: StoredManifest) -> bool:
+        """Tell whether the blobs of `manifest` are what their digests say."""
+        return all(map(self._is_whole, blobs_of(manifest, str(self))))
+
+    def _is_whole(self, descriptor: Descriptor) -> bool:
+        if not self.has_blob(descriptor):
+            return False
+        try:
+            with self._store.blob_path(descriptor.digest).open("rb") as file:
+                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == descriptor.digest
+        except OSError:
+            return False
+
     def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
-        """Bring the blob there as a stream; one folder shares all blobs, so there is nothing to mount."""
-        if self.has_blob(descriptor):
+        """Bring the blob there as a stream, in place of one that is damaged; all share one folder: nothing to mount."""
+        if self._is_whole(descriptor):
             return "present"
         self._store.prepare()
         content = OutgoingBlob(open_content(), descriptor, str(self))
@@ -83,12 +98,12 @@ class LayoutRepository:
         self._store.change_index(self._entering(manifest, tag, replace))
         stored = self.find_manifest(manifest.digest)
         if stored is None:
-            raise wrong_manifest(manifest.digest, self._subject(manifest.digest))
+            raise wrong_manifest(manifest.digest, self._subject(manifest.digest), _RESTORE)
         return stored.digest
 
     def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
         """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
-        blob = IncomingBlob(target, descriptor, str(self))
+        blob = IncomingBlob(target, descriptor, str(self), "the stored blob is damaged: publish it again")
         try:
             with self._store.blob_path(descriptor.digest).open("rb") as file:
                 for piece in iter(partial(file.read, PIECE), b""):
@@ -150,4 +165,4 @@ class LayoutRepository:
 
 def _annotations(entry: Entry) -> dict[str, str]:
     found = entry.get("annotations")
-    return found if isinstance(found, dict) else {}
+    return {key: text for key, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}

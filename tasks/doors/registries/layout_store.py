@@ -6,7 +6,6 @@ Source: OCI image-spec v1.1, `image-layout.md`.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import tempfile
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
+from pluginyard.json_documents import load_json
 from pluginyard.oci import INDEX, canonical_json
 from tasks.doors.registries.received import MANIFEST_LIMIT, check_digest
 from tasks.doors.registries.streams import local_failure
@@ -35,7 +35,7 @@ def _parse_index(path: Path, stamp: tuple[int, int, int]) -> dict[str, Any]:
 
     The file is only ever replaced, by another one with another stamp. ValueError, TypeError or KeyError: it is none.
     """
-    index = json.loads(path.read_bytes())
+    index = load_json(path.read_bytes(), _INDEX_LIMIT)
     return {**index, "manifests": [entry for entry in index["manifests"] if isinstance(entry["digest"], str)]}
 
 

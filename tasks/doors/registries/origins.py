@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from pluginyard.errors import RegistryError
 
@@ -32,14 +33,32 @@ def resolve_location(base: str, location: str) -> str:
     with https the scheme stays https, so that content and credentials do not travel in the clear.
     Raises RegistryError where the header is missing, or leads from https to http elsewhere.
     """
+    subject = urlsplit(base).netloc
     if not location:
-        raise RegistryError("the registry answers without the Location it owes", remedy="check its proxy")
-    target = urljoin(base, location)
+        raise RegistryError(
+            "the registry answers without the Location it owes", subject=subject, remedy="check its proxy"
+        )
+    try:
+        target = urljoin(base, location)
+    except ValueError:
+        target = ""
     (scheme, host, port), (next_scheme, next_host, _) = origin_of(base), origin_of(target)
     if scheme == "https" and next_scheme == "http":
         if next_host != host:
-            raise RegistryError("the registry sends us from https to http on another host", remedy="check its settings")
+            raise RegistryError(
+                "the registry sends us from https to http on another host", subject=subject, remedy="check its settings"
+            )
         parts = urlsplit(target)
         netloc = urlsplit(base).netloc if parts.port in {None, 80, port} else parts.netloc
         target = parts._replace(scheme="https", netloc=netloc).geturl()
     return target
+
+
+def add_query(url: str, fields: Mapping[str, str]) -> str:
+    """Return `url` with `fields` at the end of its query; what stands there already is not touched.
+
+    A registry's upload address is opaque: one that is taken apart and put together again may lose what it means.
+    """
+    head = url.partition("#")[0]
+    joint = "" if head.endswith(("?", "&")) else "&" if "?" in head else "?"
+    return f"{head}{joint}{urlencode(fields)}"

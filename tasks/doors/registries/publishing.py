@@ -134,8 +134,6 @@ def copy_artifact(
 
 
 def _copy_blob(source: Repository, target: Repository, descriptor: Descriptor) -> None:
-    if target.has_blob(descriptor):
-        return
     mount_from = source.name if source.host and source.host == target.host else ""
     with tempfile.TemporaryDirectory(prefix="pluginyard-copy-") as folder:
         path = Path(folder) / "blob"

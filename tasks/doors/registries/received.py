@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pluginyard.errors import RegistryError
+from pluginyard.json_documents import MAX_JSON_BYTES, load_json
 from pluginyard.oci import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, MANIFEST_TYPES, Descriptor, StoredManifest
 
-MANIFEST_LIMIT = 4 * 1024 * 1024
+MANIFEST_LIMIT = MAX_JSON_BYTES
 """Most bytes of a manifest or answer that are read: distribution-spec v1.1 asks registries for 4 MiB."""
 
 
@@ -24,20 +24,21 @@ def read_manifest(content: bytes, content_type: str, subject: str) -> StoredMani
 def blobs_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
     """Return the config and the layers of a manifest, each digest once; none for an index."""
     fields = _fields(manifest.content, subject)
-    listed = [fields.get("config"), *(fields.get("layers") or [])] if not is_index(manifest) else []
+    listed = [fields.get("config"), *_list(fields, "layers", subject)] if not is_index(manifest) else []
     found = (_descriptor(entry, subject) for entry in listed if entry is not None)
     return tuple({descriptor.digest: descriptor for descriptor in found}.values())
 
 
 def layers_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
     """Return the layers of a manifest in their order; none for an index."""
-    return tuple(_descriptor(entry, subject) for entry in _fields(manifest.content, subject).get("layers") or [])
+    listed = _list(_fields(manifest.content, subject), "layers", subject)
+    return tuple(_descriptor(entry, subject) for entry in listed)
 
 
 def children_of(manifest: StoredManifest, subject: str) -> tuple[Descriptor, ...]:
     """Return the manifests of an index; none for a manifest."""
     fields = _fields(manifest.content, subject)
-    listed = fields.get("manifests") or [] if is_index(manifest) else []
+    listed = _list(fields, "manifests", subject) if is_index(manifest) else []
     return tuple(_descriptor(entry, subject) for entry in listed)
 
 
@@ -52,34 +53,37 @@ def is_index(manifest: StoredManifest) -> bool:
     return manifest.media_type in {INDEX, DOCKER_MANIFEST_LIST}
 
 
-def wrong_manifest(digest: str, subject: str) -> RegistryError:
+def wrong_manifest(digest: str, subject: str, remedy: str) -> RegistryError:
     """Return the error for a manifest that is not what its digest says."""
-    return RegistryError(
-        f"the manifest received is not {digest}",
-        subject=subject,
-        remedy="the stored manifest is corrupted: publish it again",
-    )
+    return RegistryError(f"the manifest received is not {digest}", subject=subject, remedy=remedy)
 
 
 def _fields(content: bytes, subject: str) -> dict[str, Any]:
     try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError):
+        fields = load_json(content, MANIFEST_LIMIT)
+    except ValueError:
         fields = None
     if not isinstance(fields, dict):
         raise RegistryError("the answer is no manifest", subject=subject, remedy="check that this is a registry")
     return fields
 
 
+def _list(fields: dict[str, Any], key: str, subject: str) -> list[Any]:
+    found = fields.get(key) or []
+    if not isinstance(found, list):
+        raise RegistryError(f"the manifest's {key} are no list", subject=subject, remedy="publish it again")
+    return found
+
+
 def _descriptor(entry: Any, subject: str) -> Descriptor:
-    try:
-        digest, size = str(entry["digest"]), int(entry["size"])
-        annotations = {str(key): str(text) for key, text in (entry.get("annotations") or {}).items()}
-        return Descriptor(str(entry.get("mediaType", "")), check_digest(digest, subject), size, annotations)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    plain = entry if isinstance(entry, dict) else {}
+    digest, size, annotations = plain.get("digest"), plain.get("size"), plain.get("annotations") or {}
+    if not isinstance(digest, str) or type(size) is not int or size < 0 or not isinstance(annotations, dict):
         raise RegistryError(
             "the manifest has a descriptor without digest and size", subject=subject, remedy="publish it again"
-        ) from None
+        )
+    notes = {str(key): str(text) for key, text in annotations.items()}
+    return Descriptor(str(plain.get("mediaType", "")), check_digest(digest, subject), size, notes)
 
 
 def check_digest(digest: str, subject: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-import requests
-
-from pluginyard.errors import RegistryError
 from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest
-from tasks.doors.registries import downloads, uploads
+from tasks.doors.registries import downloads, tag_lists, uploads
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import AbsentError, TagMovedError, version_taken
 from tasks.doors.registries.client import RegistryClient
+from tasks.doors.registries.connection import Connection
 from tasks.doors.registries.received import read_manifest, wrong_manifest
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.transport import Call
@@ -20,12 +18,10 @@ from tasks.doors.registries.transport import Call
 class RemoteRepository:
     """One repository of one registry; see `Repository` for what the methods promise."""
 
-    def __init__(
-        self, host: str, name: str, access: Access, credentials: Credentials | None, session: requests.Session
-    ):
+    def __init__(self, host: str, name: str, access: Access, credentials: Credentials | None, connection: Connection):
         self.host = host
         self.name = name
-        self._client = RegistryClient(host, name, access, credentials, session)
+        self._client = RegistryClient(host, name, access, credentials, connection)
         self._transport = self._client.transport
 
     def __str__(self) -> str:
@@ -52,23 +48,23 @@ class RemoteRepository:
         manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
         said = tag_or_digest if ":" in tag_or_digest else response.headers.get("Docker-Content-Digest", "")
         if said.startswith("sha256:") and said != manifest.digest:
-            raise wrong_manifest(said, subject)
+            raise wrong_manifest(said, subject, downloads.CORRUPTED)
         return manifest
 
     def list_tags(self) -> tuple[str, ...]:
         """Return the tags in the registry's order; empty where the repository does not exist yet."""
         try:
-            return tuple(str(tag) for tag in self._client.get_tags(self._client.container))
+            return tag_lists.list_tags(self._client)
         except AbsentError:
             return ()
-        except (ValueError, TypeError, AttributeError) as error:  # from oras-py, for JSON of another shape
-            raise RegistryError(
-                "the answer is no list of tags", subject=str(self), remedy="check that this is a registry"
-            ) from error
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Tell whether the blob is there."""
         return uploads.has_blob(self._client, descriptor, self._client.pull)
+
+    def is_intact(self, manifest: StoredManifest) -> bool:
+        """Return True: only reading all of it would tell."""
+        return True
 
     def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
         """Bring the blob there as a stream; `mount_from` names a repository of this host that has it."""

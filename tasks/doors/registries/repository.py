@@ -39,6 +39,9 @@ class Repository(Protocol):
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Tell whether the blob is there."""
 
+    def is_intact(self, manifest: StoredManifest) -> bool:
+        """Tell whether the blobs of `manifest` are what their digests say, where asking costs no request."""
+
     def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
         """Bring the blob there as a stream; `mount_from` names a repository of this host that has it."""
 

@@ -59,13 +59,13 @@ class OutgoingBlob:
 
 
 class IncomingBlob:
-    """Write a blob that is pulled, and refuse it if it is not what its descriptor says."""
+    """Write a blob that is pulled, and refuse it if it is not what its descriptor says; `remedy` is for that."""
 
-    def __init__(self, target: BinaryIO, descriptor: Descriptor, subject: str):
+    def __init__(self, target: BinaryIO, descriptor: Descriptor, subject: str, remedy: str):
         self._target = target
         self._start = target.tell() if target.seekable() else None
         self._descriptor = descriptor
-        self._subject = subject
+        self._subject, self._remedy = subject, remedy
         self._hash = hashlib.sha256()
         self.count = 0
 
@@ -100,7 +100,7 @@ class IncomingBlob:
         return RegistryError(
             f"the content received is {how} {self._descriptor.digest}",
             subject=self._subject,
-            remedy="the stored blob is corrupted: publish it again",
+            remedy=self._remedy,
         )
 
 

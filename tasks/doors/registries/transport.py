@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from urllib.parse import urlencode
 
 import requests
-from oras.utils import append_url_params
+import urllib3.exceptions
 from requests.auth import AuthBase
 
-from pluginyard.errors import ConfigurationError, PluginyardError, RegistryError, RegistryUnavailableError
+from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.retries import is_transient_status
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import error_of, failure_of, root_of
+from tasks.doors.registries.arriving import arriving
 from tasks.doors.registries.attempts import Attempts
 from tasks.doors.registries.authentication import Authentication
-from tasks.doors.registries.origins import origin_of, resolve_location
+from tasks.doors.registries.connection import Connection, system_authorities
+from tasks.doors.registries.origins import add_query, origin_of, resolve_location
 from tasks.doors.registries.received import MANIFEST_LIMIT
 from tasks.doors.registries.streams import OutgoingBlob
 
@@ -46,7 +45,7 @@ class Transport:
 
     def __init__(
         self,
-        session: requests.Session,
+        connection: Connection,
         base_url: str,
         subject: str,
         access: Access,
@@ -55,13 +54,14 @@ class Transport:
         self.subject = subject
         self.attempts = Attempts(access.attempts, subject)
         self.authentication = Authentication(
-            subject, credentials, plain_http=access.plain_http, fetch=self._fetch_token
+            subject, credentials, plain_http=access.plain_http, fetch=self._fetch_token, trial=connection.trial
         )
-        self._session = session
+        self._session = connection.session
         self._base_url = base_url
         self._origin = origin_of(base_url)
         self._access = access
-        self._certificates = _find_certificates(access.ca_bundle)
+        self.read_seconds = access.read_seconds
+        self._authorities = system_authorities()
         self._greeted = credentials is None
 
     def send(self, call: Call, *expected: int) -> requests.Response:
@@ -99,16 +99,23 @@ class Transport:
 
     def _send_authorized(self, call: Call) -> requests.Response:
         sent = self.authentication.header_for(call.scopes)
-        response = self._follow(call, sent)
+        response = self._try(call, sent)
         if not self._is_challenge(response):
             return response
         response.close()
         asked = self.authentication.learn(response, sent)
         fresh = self.authentication.header_for(call.scopes | asked)
-        response = self._follow(call, fresh)
+        response = self._try(call, fresh)
         if self._is_challenge(response):
             self.authentication.learn(response, fresh)
             raise self.authentication.refused_twice()
+        return response
+
+    def _try(self, call: Call, authorization: str | None) -> requests.Response:
+        with self.authentication.sending(authorization) as judge:
+            response = self._follow(call, authorization)
+            if origin_of(response.url) == self._origin:
+                judge(response)
         return response
 
     def _is_challenge(self, response: requests.Response) -> bool:
@@ -131,7 +138,7 @@ class Transport:
     ) -> requests.Response:
         """Ask a token service: not the registry, so nothing but what is given here is sent there."""
         if method == "GET":
-            return self._request(Call("GET", append_url_params(url, fields)), authorization)
+            return self._request(Call("GET", add_query(url, fields)), authorization)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._request(Call(method, url, frozenset(), headers, urlencode(fields).encode()), authorization)
 
@@ -145,14 +152,15 @@ class Transport:
                 headers={"Accept-Encoding": "identity", "User-Agent": "pluginyard", **call.headers},
                 auth=_Authorization(authorization),
                 stream=True,
-                timeout=(self._access.connect_seconds, self._access.read_seconds),
-                verify=self._certificates,
+                timeout=(self._access.connect_seconds, self.read_seconds),
+                verify=self._authorities,
                 allow_redirects=False,
             )
             if not call.stream:
                 self._read_bounded(response)
             return response
-        except requests.RequestException as error:
+        # urllib3's own: a host that no name server can be asked for (`a..b`), also in a Location, reaches us bare.
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise failure_of(error, self.subject) from root_of(error)
         finally:
             if body is not None:
@@ -160,8 +168,8 @@ class Transport:
 
     def _read_bounded(self, response: requests.Response) -> None:
         """Read an answer that must be small, within the time limit even if it comes byte by byte."""
-        content, deadline = bytearray(), time.monotonic() + self._access.read_seconds
-        for piece in response.iter_content(_PIECE):
+        content = bytearray()
+        for piece in arriving(response, _PIECE, self.subject, grace_seconds=self.read_seconds):
             content += piece
             if len(content) > MANIFEST_LIMIT:
                 response.close()
@@ -170,12 +178,8 @@ class Transport:
                     subject=self.subject,
                     remedy="check that this is a registry",
                 )
-            if time.monotonic() > deadline:
-                response.close()
-                raise RegistryUnavailableError(
-                    "the answer takes too long", subject=self.subject, remedy="try again later"
-                )
         response._content = bytes(content)  # requests reads a body whole or not at all: no bound of its own
+        response._content_consumed = True  # type: ignore[attr-defined]  # or closing it would cut the connection
 
 
 class _Authorization(AuthBase):
@@ -193,12 +197,3 @@ class _Authorization(AuthBase):
 def _is_redirect(response: requests.Response, method: str) -> bool:
     status = response.status_code
     return status in {307, 308} or (status in {301, 302, 303} and method in {"GET", "HEAD"})
-
-
-def _find_certificates(ca_bundle: str) -> str | bool:
-    """Return what requests verifies with: the given bundle, its own variables, SSL_CERT_FILE, its default."""
-    if ca_bundle and not Path(ca_bundle).is_file():
-        raise ConfigurationError("there is no such CA bundle", subject=ca_bundle, remedy="name a PEM file")
-    if ca_bundle or any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
-        return ca_bundle or True
-    return os.environ.get("SSL_CERT_FILE") or True

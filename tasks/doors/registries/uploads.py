@@ -8,13 +8,12 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 import requests
-from oras.utils import append_url_params
 
 from pluginyard.errors import PluginyardError
 from pluginyard.oci import Descriptor, digest_of
 from tasks.doors.registries.authentication import scopes_of
 from tasks.doors.registries.client import RegistryClient
-from tasks.doors.registries.origins import resolve_location
+from tasks.doors.registries.origins import add_query, resolve_location
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import OutgoingBlob
 from tasks.doors.registries.transport import Call
@@ -107,7 +106,7 @@ def _upload(client: RegistryClient, descriptor: Descriptor, open_content: OpenCo
     def open_body() -> OutgoingBlob:
         return OutgoingBlob(open_content(), descriptor, client.transport.subject)
 
-    url = append_url_params(location, {"digest": descriptor.digest})
+    url = add_query(location, {"digest": descriptor.digest})
     call = Call("PUT", url, client.push, _BINARY, open_body=open_body)
     client.transport.send_once(call, 201, 204)
 
