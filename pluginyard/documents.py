@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from pluginyard.plugins import EXECUTABLE, REGULAR, Document, SourceTree
+from pluginyard.plugins import SUBMODULE, Document, SourceTree
+from pluginyard.source_paths import Read, follow_link
 
 SPEC = "application/vnd.module.wasm.spec.v1+yaml"
 README = "application/vnd.module.wasm.doc.v1+markdown"
@@ -16,23 +17,20 @@ ICON = "application/vnd.module.wasm.icon.v1+png"
 _TRANSLATION = re.compile(r"README_([A-Za-z]{2})\.md")
 
 
-def find_documents(tree: SourceTree, folder: str) -> tuple[Document, ...]:
-    """Return the documents in `folder` in the order of their layers."""
-    names = {file.name: file for file in tree.below(folder) if file.path == f"{folder}/{file.name}"}
-    found = [_document(name, names[name].mode) for name in names]
-    ordered = sorted((rank, name, media) for rank, name, media in found if media)
-    return tuple(Document(name, media, names[name]) for _, name, media in ordered)
+def find_documents(tree: SourceTree, folder: str, read: Read) -> tuple[Document, ...]:
+    """Return the documents in `folder`, in the order of their layers; raise SourceError for a link to nothing."""
+    direct = (file for file in tree.below(folder) if file.path == f"{folder}/{file.name}")
+    names = {file.name: file for file in direct if file.mode != SUBMODULE}
+    ordered = sorted((rank, name, media) for name in names for rank, media in [_kind(name)] if media)
+    return tuple(Document(name, media, follow_link(tree, names[name], read)) for _, name, media in ordered)
 
 
-def _document(name: str, mode: str) -> tuple[int, str, str]:
-    if mode not in (REGULAR, EXECUTABLE):
-        return 9, name, ""
+def _kind(name: str) -> tuple[int, str]:
+    """Return the rank among the layers and the media type of the file `name`; no type where it is no document."""
     if name == "spec.yaml":
-        return 0, name, SPEC
+        return 0, SPEC
     if name == "README.md":
-        return 1, name, README
+        return 1, README
     if translation := _TRANSLATION.fullmatch(name):
-        return 2, name, f"application/vnd.module.wasm.doc.v1.{translation[1].lower()}+markdown"
-    if name == "icon.png":
-        return 3, name, ICON
-    return 9, name, ""
+        return 2, f"application/vnd.module.wasm.doc.v1.{translation[1].lower()}+markdown"
+    return (3, ICON) if name == "icon.png" else (9, "")

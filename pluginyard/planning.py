@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from pluginyard.builders import Builder, choose_builder
 from pluginyard.configuration import FILE_NAME, RepositorySettings, load_configuration
-from pluginyard.contexts import Read, collect_context
+from pluginyard.contexts import collect_context
 from pluginyard.documents import SPEC, find_documents
 from pluginyard.errors import PluginyardError, RequestError, SourceError
 from pluginyard.fingerprints import fingerprint_of
@@ -28,6 +28,7 @@ from pluginyard.releases import (
     version_of_commit,
 )
 from pluginyard.site import Site
+from pluginyard.source_paths import Read, follow_link
 from pluginyard.spec_documents import check_spec
 from pluginyard.verify_requests import VerifyRequest
 
@@ -133,9 +134,9 @@ def find_plugin(
 
     def content(name: str) -> bytes | None:
         file = tree.file(f"{folder}/{name}")
-        return read(file) if file else None
+        return read(follow_link(tree, file, read)) if file else None
 
-    documents = find_documents(tree, folder)
+    documents = find_documents(tree, folder, read)
     for document in documents:
         if document.media_type == SPEC:
             check_spec(read(document.file), subject=document.file.path)

@@ -13,7 +13,6 @@ from typing import Any
 from pluginyard.batches import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
 from pluginyard.builders import Builder
 from pluginyard.configuration import RepositorySettings
-from pluginyard.contexts import Read
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.planning import HostVersion, ask_once, choose_destinations, load_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild, Source, SourceTree
@@ -23,6 +22,7 @@ from pluginyard.releases import Release, parse_version_file
 from pluginyard.repository_requests import RepositoryRequest
 from pluginyard.selections import find_twins, list_plugins, select_plugins
 from pluginyard.site import Site
+from pluginyard.source_paths import Read
 from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag, judge_tags, merge
 from pluginyard.verify_requests import VerifyRequest
 from pluginyard.watch_requests import WatchRequest

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from pluginyard.contexts import Read
-from pluginyard.plugins import REGULAR, SourceFile, SourceTree
+from pluginyard.plugins import LINK, REGULAR, SourceFile, SourceTree
+from pluginyard.source_paths import Read
 
 
-def tree_of(files: Mapping[str, str]) -> tuple[SourceTree, Read]:
-    """Return the tree of `files` (text by path), and the function that reads them."""
+def tree_of(files: Mapping[str, str], links: Collection[str] = ()) -> tuple[SourceTree, Read]:
+    """Return the tree of `files` (text by path), and the function that reads them; `links` are links to their text."""
     blobs = {path: hashlib.sha1(text.encode()).hexdigest() for path, text in files.items()}
-    tree = SourceTree(SourceFile(path, REGULAR, blobs[path], len(text)) for path, text in files.items())
+    tree = SourceTree(
+        SourceFile(path, LINK if path in links else REGULAR, blobs[path], len(text)) for path, text in files.items()
+    )
     return tree, lambda file: files[file.path].encode()

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from pluginyard.contexts import collect_context, local_dependencies
+from pluginyard.cargo import parse_manifest
+from pluginyard.contexts import collect_context
 from pluginyard.errors import SourceError
 from pluginyard.plugins import LINK, REGULAR, SUBMODULE, SourceFile, SourceTree
 
@@ -89,6 +90,108 @@ def test_a_workspace_above_the_plugin_is_read_whole() -> None:
     assert collect(files, "a", "Cargo.toml") == set(files)
 
 
+RUST = "plugins/wasm-rust/extensions"
+PACKAGE = '[package]\nname = "p"\n'
+ALONE = PACKAGE + "[workspace]\n"
+
+
+def test_vendored_crates_are_read_wherever_the_configuration_above_the_plugin_says_that_they_lie() -> None:
+    own = {
+        f"{RUST}/a/Cargo.toml": ALONE,
+        f"{RUST}/a/src/lib.rs": "",
+        f"{RUST}/a/.cargo/config.toml": "[source.crates-io]\nreplace-with = 'v'\n[source.v]\ndirectory = 'vendor'\n",
+        f"{RUST}/a/vendor/log/Cargo.toml": PACKAGE,
+        f"{RUST}/a/vendor/log/.cargo-checksum.json": "{}",
+        f"{RUST}/a/vendor/log/src/lib.rs": "",
+    }
+    above = {
+        "plugins/.cargo/config": "[source.'git+https://h/r']\nlocal-registry = '../third-party/crates'\n",
+        "third-party/crates/one.crate": "",
+    }
+    other = {"vendor/log/Cargo.toml": PACKAGE, f"{RUST}/b/.cargo/config.toml": "[source.v]\ndirectory = '../vendor'"}
+    assert collect(own | above | other, f"{RUST}/a", "Cargo.toml") == set(own | above)
+
+
+def test_vendored_crates_outside_the_repository_are_refused_by_the_name_of_the_configuration() -> None:
+    files = {"a/Cargo.toml": ALONE, "a/.cargo/config.toml": "[source.v]\ndirectory = '/opt/crates'\n"}
+    with pytest.raises(SourceError, match="a/.cargo/config.toml: /opt/crates leaves the repository"):
+        collect(files, "a", "Cargo.toml")
+
+
+def test_a_workspace_that_only_a_comment_names_is_none() -> None:
+    files = {
+        f"{RUST}/a/Cargo.toml": PACKAGE + "# no [workspace] of its own\n",
+        "plugins/wasm-rust/Cargo.toml": "[workspace]\nmembers = ['extensions/*']\n",
+        f"{RUST}/b/Cargo.toml": PACKAGE,
+        f"{RUST}/b/src/lib.rs": "",
+        "Cargo.toml": "[package]\nname = 'x'\n# [workspace]\n",
+        "other/file": "",
+    }
+    assert collect(files, f"{RUST}/a", "Cargo.toml") == set(files) - {"other/file"}
+
+
+def test_a_dependency_that_inherits_from_a_workspace_of_its_own_brings_what_it_inherits() -> None:
+    files = {
+        "a/Cargo.toml": ALONE + "[dependencies]\nx = {path = '../libs/x'}\n",
+        "libs/Cargo.toml": "[workspace]\nmembers = ['*']\n"
+        "[workspace.dependencies]\ny = {path = 'y'}\nz = {path = 'z'}\n",
+        "libs/x/Cargo.toml": PACKAGE + "edition.workspace = true\n[dependencies]\ny.workspace = true\n",
+        "libs/x/src/lib.rs": "",
+        "libs/y/Cargo.toml": PACKAGE,
+        "libs/y/src/lib.rs": "",
+        "libs/z/Cargo.toml": PACKAGE,
+    }
+    assert collect(files, "a", "Cargo.toml") == set(files) - {"libs/z/Cargo.toml"}
+
+
+def test_a_workspace_that_the_package_names_is_read_with_its_members_and_what_they_depend_on() -> None:
+    files = {
+        f"{RUST}/a/Cargo.toml": PACKAGE + "workspace = '../../ws'\n",
+        "plugins/wasm-rust/ws/Cargo.toml": "[workspace]\nmembers = ['../extensions/*']\n"
+        "exclude = ['../extensions/c']\n",
+        "plugins/wasm-rust/ws/Cargo.lock": "",
+        f"{RUST}/b/Cargo.toml": PACKAGE + "[dependencies]\nd = {path = '../../d'}\n",
+        f"{RUST}/b/src/lib.rs": "",
+        f"{RUST}/b/deeper/no/Cargo.toml": PACKAGE,
+        f"{RUST}/c/Cargo.toml": PACKAGE,
+        "plugins/wasm-rust/d/Cargo.toml": PACKAGE,
+    }
+    left_out = {f"{RUST}/c/Cargo.toml", f"{RUST}/b/deeper/no/Cargo.toml"}
+    assert collect(files, f"{RUST}/a", "Cargo.toml") == set(files) - left_out
+
+
+def test_a_workspace_that_excludes_the_plugin_is_not_read() -> None:
+    files = {
+        "Cargo.toml": "[workspace]\nmembers = ['b']\nexclude = ['plugins']\n",
+        f"{RUST}/a/Cargo.toml": PACKAGE,
+        "b/Cargo.toml": PACKAGE + "[dependencies]\nx = {path = 'gone'}\n",
+    }
+    assert collect(files, f"{RUST}/a", "Cargo.toml") == {"Cargo.toml", f"{RUST}/a/Cargo.toml"}
+
+
+def test_members_of_the_plugins_own_workspace_are_read_though_they_are_packages_of_their_own() -> None:
+    files = {
+        "a/Cargo.toml": PACKAGE + "[workspace]\nmembers = ['crates/*', '.']\n",
+        "a/crates/x/Cargo.toml": PACKAGE,
+        "a/crates/x/src/lib.rs": "",
+        "a/fuzz/Cargo.toml": PACKAGE,
+    }
+    assert collect(files, "a", "Cargo.toml") == set(files) - {"a/fuzz/Cargo.toml"}
+
+
+def test_a_file_name_that_is_no_text_is_named() -> None:
+    with pytest.raises(SourceError, match="not UTF-8") as failure:
+        collect({f"{GO}/a/go.mod": "", f"{GO}/a/caf\udce9.txt": ""}, f"{GO}/a")
+    assert str(failure.value).encode().startswith(rb"plugins/wasm-go/extensions/a/caf\xe9.txt")
+
+
+def test_a_submodule_beside_what_the_compiler_reads_hinders_nobody() -> None:
+    texts = {"Cargo.toml": b"[workspace]\nmembers = ['a']\n", "a/Cargo.toml": b""}
+    files = [SourceFile(path, REGULAR, path) for path in texts] + [SourceFile("docs/theme", SUBMODULE, "1" * 40)]
+    found = collect_context(SourceTree(files), "a", "Cargo.toml", lambda file: texts[file.path])
+    assert {file.path for file in found} == set(texts)
+
+
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../outside", "../../../../../../etc/shadow"])
 def test_a_link_out_of_the_repository_is_refused(target: str) -> None:
     with pytest.raises(SourceError, match="leaves the repository"):
@@ -138,7 +241,7 @@ def test_further_inputs_are_named_by_the_configuration() -> None:
 )
 def test_a_cargo_file_that_cargo_would_not_read_is_named(text: str, said: str) -> None:
     with pytest.raises(SourceError, match=said) as failure:
-        local_dependencies("Cargo.toml", text, subject="a/Cargo.toml")
+        parse_manifest(text, "a/Cargo.toml")
     assert failure.value.subject == "a/Cargo.toml"
 
 
@@ -146,7 +249,8 @@ def test_a_cargo_file_that_cargo_would_not_read_is_named(text: str, said: str) -
     "text", ["package = 1", "dependencies = [1]", "[patch]\nx = 1", "[target]\nx = 1", "workspace = []"]
 )
 def test_a_cargo_file_of_another_shape_names_no_dependency(text: str) -> None:
-    assert local_dependencies("Cargo.toml", text, subject="a/Cargo.toml") == ()
+    found = parse_manifest(text, "a/Cargo.toml")
+    assert (found.paths, found.inherited, found.root) == ((), frozenset(), "")
 
 
 def test_what_lies_in_a_nested_package_is_left_out_however_deep_and_beside_names_that_begin_alike() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,9 +48,10 @@ def plan(
     site: Site | None = None,
     source: Source = SOURCE,
     settings: RepositorySettings | None = None,
+    links: Collection[str] = (),
     **fields: object,
 ) -> PluginBuild:
-    tree, read = tree_of(files)
+    tree, read = tree_of(files, links)
     request = PublishRequest.model_validate({"plugin": "request-block", "registries": ["r.example.com/p"]} | fields)
     return plan_build(
         request,
@@ -67,6 +69,34 @@ def plan(
 def test_documents_become_layers_in_the_order_of_the_specification() -> None:
     assert [item.title for item in plan().plugin.documents] == ["spec.yaml", "README.md", "README_EN.md", "icon.png"]
     assert plan().plugin.documents[2].media_type == "application/vnd.module.wasm.doc.v1.en+markdown"
+
+
+def test_documents_and_the_version_are_read_through_links() -> None:
+    linked = {
+        f"{GO}/README.md": "docs/README.md",
+        f"{GO}/VERSION": "../../../../VERSION",
+        "VERSION": "release/VERSION",
+        "release/VERSION": "2.0.0\n",
+    }
+    planned = plan(FILES | linked, links=set(linked) - {"release/VERSION"})
+    assert planned.release.version == "2.0.0"
+    readme = planned.plugin.documents[1]
+    assert (readme.title, readme.file.path) == ("README.md", f"{GO}/docs/README.md")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("../gone.md", "a link to plugins/wasm-go/extensions/gone.md, which is no file"),
+        ("docs", "a link to .*/docs, which is no file"),
+        ("/etc/hostname", "leaves the repository"),
+        ("README.md", "in a circle"),
+    ],
+)
+def test_a_document_that_is_a_link_to_nothing_is_said_not_left_out(target: str, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as failure:
+        plan(FILES | {f"{GO}/README.md": target}, links=[f"{GO}/README.md"])
+    assert failure.value.subject == f"{GO}/README.md"
 
 
 def test_the_version_is_what_was_asked_for_else_the_file_else_the_commit() -> None:
