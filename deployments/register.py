@@ -2,7 +2,8 @@
 
 Block types, the work pool, the limits of the site, the automations of automations.yaml; the notification if
 PLUGINYARD_NOTIFY_URL is set, and away with it if that is empty. `--site FILE` stores a site's settings for all
-workers, `--credentials NAME` the user and password of REGISTRY_USERNAME and REGISTRY_PASSWORD as a block.
+workers, `--credentials NAME` the user and password of REGISTRY_USERNAME and REGISTRY_PASSWORD as a block, `--deploy`
+makes the deployments.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from prefect.variables import Variable
 from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type
 from pydantic import SecretStr
 
+from deployments.deploy import deploy
 from deployments.work_pools import POOL, RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.site import Site, load_site
@@ -55,13 +57,18 @@ def register(environment: Mapping[str, str], kind: str = "process") -> list[str]
     return told
 
 
-def store_site(path: Path) -> str:
-    """Store the settings of the file at `path` as the site's variable; raise ConfigurationError for a bad one."""
+def store_site(path: Path, *, keep: bool = False) -> str:
+    """Store the settings of the file at `path` as the site's variable, in place of its own; with `keep` if it has none.
+
+    Raises ConfigurationError for a bad file.
+    """
     try:
         document = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError(f"cannot be read: {error}", subject=str(path), remedy="mend the file") from None
     settings = check_site_variable(document, str(path))
+    if keep and Variable.get(SITE_VARIABLE) is not None:
+        return f"variable {SITE_VARIABLE}: stays as it is"
     Variable.set(SITE_VARIABLE, dict(settings), overwrite=True)
     return f"variable {SITE_VARIABLE}: {', '.join(sorted(settings)) or 'nothing'}"
 
@@ -97,7 +104,9 @@ def _register_pool(client: SyncPrefectClient, kind: str) -> str:
         return f"work pool {POOL}: made, of {kind} workers"
     if pool.type != kind:
         raise ConfigurationError(
-            f"the pool is of {pool.type} workers", subject=POOL, remedy=f"prefect work-pool delete {POOL}, then again"
+            f"the pool is of {pool.type} workers, not of {kind} workers (`make up` starts process workers)",
+            subject=POOL,
+            remedy=f"prefect work-pool delete {POOL}, then this again with --deploy: deployments go with their pool",
         )
     client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
     return f"work pool {POOL}: of {kind} workers"
@@ -143,18 +152,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m deployments.register", description="Make a Prefect server ready")
     parser.add_argument("--work-pool", choices=TYPES, default="process", help="type of the workers (default: process)")
     parser.add_argument("--site", type=Path, metavar="FILE", help="store these settings (YAML or JSON) for all workers")
+    parser.add_argument("--keep", action="store_true", help="with --site: only if the server has no settings yet")
     parser.add_argument("--credentials", metavar="NAME", help="store user and password of the environment as a block")
     parser.add_argument("--host", default="", help="registry that the credentials are for; default: every one")
+    parser.add_argument("--deploy", action="store_true", help="make the deployments of prefect.yaml if they changed")
     arguments = parser.parse_args(argv)
     try:
         if not PREFECT_API_URL.value():
             raise ConfigurationError(
                 "no Prefect server is named", subject="PREFECT_API_URL", remedy="set it, as http://127.0.0.1:4200/api"
             )
-        told = [store_site(arguments.site)] if arguments.site else []
+        told = [store_site(arguments.site, keep=arguments.keep)] if arguments.site else []
         told += register(os.environ, arguments.work_pool)
         if arguments.credentials:
             told.append(store_credentials(arguments.credentials, arguments.host, os.environ))
+        if arguments.deploy:
+            with get_client(sync_client=True) as client:
+                told.append(deploy(client))
     except PluginyardError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

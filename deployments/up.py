@@ -7,9 +7,9 @@ What it keeps is in .make/up (PLUGINYARD_STATE), and is there again after a rest
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deployments.passwords import LOOPBACK
+from deployments.passwords import LOOPBACK, VARIABLE
 from deployments.processes import Process
 from deployments.yard import PROJECT, Yard, find_state, read_yard
 from pluginyard.errors import ConfigurationError, PluginyardError
@@ -33,6 +33,8 @@ SERVER = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.event_order",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # The newer UI's pages ask a host outside, whatever the line above says (docs/decisions.md).
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
 }
 WORKER = {
     "PREFECT_WORKER_QUERY_SECONDS": "1",
@@ -53,7 +55,7 @@ def up(yard: Yard) -> None:
         raise ConfigurationError(
             "it runs with another host or port", subject="server", remedy="make down, then make up again"
         )
-    _deploy(yard)
+    _run(yard, "deployments.register", "--deploy")
     for number in range(1, yard.workers + 1):
         worker = Process(f"worker-{number}", yard.state)
         if not worker.pid:
@@ -103,10 +105,14 @@ def describe(yard: Yard) -> str:
     lines.append(f"  {'UI':<10} {yard.url}")
     if yard.receives:
         lines.append(f"  {'webhooks':<10} http://{yard.host}:{yard.receiver_port}/github")
-    if yard.password:
-        named = yard.environment.get("PREFECT_SERVER_API_AUTH_STRING")
-        lines.append(f"  {'password':<10} {'the environment' if named else yard.state / 'password'} (user:password)")
     lines.append(f"  {'client':<10} export PREFECT_API_URL={yard.api}")
+    if yard.password:
+        named = yard.environment.get(VARIABLE)
+        value = f"${VARIABLE}" if named else f"$(cat {shlex.quote(str(yard.state / 'password'))})"
+        lines.append(
+            f"  {'password':<10} {f'that of {VARIABLE}' if named else yard.state / 'password'} (user:password)"
+        )
+        lines.append(f'  {"":<10} export PREFECT_API_AUTH_STRING="{value}"')
     return "\n".join(lines)
 
 
@@ -133,20 +139,6 @@ def _answers(api: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def _deploy(yard: Yard) -> None:
-    """Register and deploy; the latter only if the code changed, so that what was switched in the UI stays."""
-    _run(yard, "deployments.register")
-    mark, digest = yard.state / "deployed", _digest()
-    if not mark.exists() or mark.read_text() != digest:
-        _run(yard, "prefect", "--no-prompt", "deploy", "--all")
-        mark.write_text(digest)
-
-
-def _digest() -> str:
-    files = [PROJECT / "prefect.yaml", *sorted(PROJECT.glob("flows/*.py")), *sorted(PROJECT.glob("pluginyard/*.py"))]
-    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
 
 
 def _run(yard: Yard, *arguments: str) -> None:

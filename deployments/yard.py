@@ -12,6 +12,17 @@ from deployments.processes import Process
 from pluginyard.errors import ConfigurationError
 
 PROJECT = Path(__file__).parents[1]
+# Workers of other machines may share it: then a run that begins again finds what was finished elsewhere.
+RESULTS = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+# Paths that may be relative to where `make up` is typed: its processes run elsewhere.
+PATHS = (
+    "PLUGINYARD_GITHUB_SECRETS_FILE",
+    "PLUGINYARD_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "PLUGINYARD_BUILDERS",
+    "PLUGINYARD_CACHE",
+    "PLUGINYARD_ENVOY",
+)
 
 
 @dataclass(frozen=True)
@@ -54,13 +65,15 @@ class Yard:
             "PREFECT_HOME": str(self.state / "prefect"),
             "PREFECT_API_URL": self.api,
             "PREFECT_UI_URL": self.url,
-            "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(self.state / "results"),
+            "PREFECT_SERVER_UI_API_URL": f"{self.url}/api",
+            RESULTS: self.environment.get(RESULTS) or str(self.state / "results"),
             "DO_NOT_TRACK": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), self.environment.get("PYTHONPATH", "")))),
         }
         if self.password:
             own |= {"PREFECT_SERVER_API_AUTH_STRING": self.password, "PREFECT_API_AUTH_STRING": self.password}
-        return {**self.environment, **own}
+        paths = {name: str(Path(self.environment[name]).absolute()) for name in PATHS if self.environment.get(name)}
+        return {**self.environment, **paths, **own}
 
 
 def find_state(environment: Mapping[str, str]) -> Path:

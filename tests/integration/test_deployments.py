@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Any
 import prefect
 import pytest
 import yaml
+from prefect.settings import Settings
+from prefect.settings.legacy import _get_valid_setting_names
 
 from deployments.work_pools import RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError
@@ -39,7 +42,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> It
         settings |= {"REGISTRY_USERNAME": "robot", "REGISTRY_PASSWORD": "s3cret-of-the-registry"}
         told += found.command("deployments.register", "--credentials", "acme", "--host", "r.example.com", **settings)
         assert "s3cret" not in told
-        found.command("prefect", "--no-prompt", "deploy", "--all")
+        told = found.command("deployments.register", "--deploy", **settings)
+        assert f"deployments: {len(DEPLOYMENTS)} made" in told
         yield found
 
 
@@ -127,11 +131,12 @@ def test_the_pool_of_each_type_is_prefects_own_template_with_our_defaults(deploy
     assert template["job_configuration"] == own["job_configuration"]
     assert list(template["variables"]["properties"]) == list(own["variables"]["properties"])
     defaults = {name: field.get("default") for name, field in template["variables"]["properties"].items()}
-    assert defaults["env"] == RUN_ENVIRONMENT
+    environment = RUN_ENVIRONMENT | ({"PLUGINYARD_ENGINE": "container"} if kind == "docker" else {})
+    assert defaults["env"] == environment
     assert kind == "process" or defaults["image"] == "pluginyard-run:latest"
     deployed.call("POST", "work_pools/", {"name": f"of-{kind}", "type": kind, "base_job_template": template})
     stored = deployed.call("GET", f"work_pools/of-{kind}")
-    assert stored["base_job_template"]["variables"]["properties"]["env"]["default"] == RUN_ENVIRONMENT
+    assert stored["base_job_template"]["variables"]["properties"]["env"]["default"] == environment
 
 
 def test_a_default_that_prefect_does_not_know_is_refused() -> None:
@@ -142,7 +147,7 @@ def test_a_default_that_prefect_does_not_know_is_refused() -> None:
 
 
 def test_a_pool_of_another_type_is_left_as_it_is(deployed: DeployedServer) -> None:
-    with pytest.raises(AssertionError, match="the pool is of process workers"):
+    with pytest.raises(AssertionError, match="(?s)of process workers.*--deploy: deployments go with their pool"):
         deployed.command("deployments.register", "--work-pool", "docker")
 
 
@@ -162,7 +167,7 @@ def test_a_failed_run_is_told_to_the_webhook(deployed: DeployedServer, listener:
     assert told[0]["type"] == "application/json"
     assert told[0]["message"] == message
     assert told[0]["deployment"] == "on-demand"
-    assert "url" in told[0]  # empty here: the server of the tests has no UI
+    assert told[0]["url"] == f"{deployed.url.removesuffix('/api')}/runs/flow-run/{run['id']}"
     assert message in told[0]["text"]
 
 
@@ -212,6 +217,47 @@ def test_a_run_that_crashed_three_times_fails_with_a_reason(deployed: DeployedSe
     assert (found["state_name"], found["run_count"]) == ("Failed", 4)
     assert "RepeatedCrashError" in found["state"]["message"]
     assert "begun 3 times already" in found["state"]["message"]
+
+
+def test_what_was_switched_stays_until_the_deployments_change(deployed: DeployedServer) -> None:
+    def switched_off() -> bool:
+        (schedule,) = deployed.deployment("publish-plugins/nightly")["schedules"]
+        return schedule["active"] is False
+
+    found = deployed.deployment("publish-plugins/nightly")
+    path = f"deployments/{found['id']}/schedules/{found['schedules'][0]['id']}"
+    deployed.call("PATCH", path, {"active": False})
+    assert "nothing changed" in deployed.command("deployments.register", "--deploy")
+    assert switched_off()
+    deployed.call("DELETE", "work_pools/pluginyard")
+    assert f"{len(DEPLOYMENTS)} made" in deployed.command("deployments.register", "--deploy")
+    assert {deployed.deployment(name)["work_pool_name"] for name in DEPLOYMENTS} == {"pluginyard"}
+    assert not switched_off()
+
+
+def test_the_settings_of_a_fresh_site_are_kept_from_then_on(deployed: DeployedServer) -> None:
+    site = str(PROJECT / "deployments" / "site.yaml")
+
+    def stored() -> Any:
+        return deployed.call("GET", "variables/name/pluginyard_site")["value"]
+
+    deployed.command("deployments.register", "--site", site, "--keep")
+    assert stored() == {"registries": ["registry:5000/plugins"], "plain_http": True}
+    own = {"registries": ["r.example.com/plugins"]}
+    deployed.call("PATCH", "variables/name/pluginyard_site", {"value": own})
+    assert "stays as it is" in deployed.command("deployments.register", "--site", site, "--keep")
+    assert stored() == own
+
+
+def test_every_prefect_setting_of_ours_is_one_of_the_locked_prefect() -> None:
+    texts = [
+        (PROJECT / "deployments" / name).read_text() for name in ("compose.yaml", "Dockerfile", "yard.py", "up.py")
+    ]
+    texts.append((PROJECT / "docs" / "operate.md").read_text())
+    named = {name.rstrip("_") for text in texts for name in re.findall(r"PREFECT_[A-Z0-9_]+", text)}
+    assert len(named) > 20
+    known = _get_valid_setting_names(Settings) | {"PREFECT_HOME", "PREFECT_PROFILE"}
+    assert sorted(named - known) == []
 
 
 def _own_template(kind: str) -> dict[str, Any]:

@@ -89,8 +89,15 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> None:
     secrets = yard.folder / "secrets.yaml"
     secrets.write_text(json.dumps({REPOSITORY: {"secrets": SECRET, "clone_url": str(yard.folder / "example")}}))
-    told = yard.up(PLUGINYARD_GITHUB_SECRETS_FILE=str(secrets), PLUGINYARD_REGISTRIES=f"oci:{yard.folder / 'layout'}")
+    told = yard.up(
+        PLUGINYARD_GITHUB_SECRETS_FILE=os.path.relpath(secrets, PROJECT),
+        PLUGINYARD_REGISTRIES=f"oci:{yard.folder / 'layout'}",
+        PLUGINYARD_URL="https://plugins.example.com",
+    )
+    assert "https://plugins.example.com\n" in told
     assert f"http://127.0.0.1:{yard.port}" in told
+    pages = yard.call("/ui-settings")
+    assert (pages["api_url"], pages["default_ui"]) == ("https://plugins.example.com/api", "v1")
     assert "password" not in told
     started = yard.pids()
     assert set(started) == {"server", "worker-1", "receiver"}

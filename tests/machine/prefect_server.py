@@ -16,10 +16,12 @@ from typing import Any
 
 import pytest
 
+from deployments.up import SERVER
 from tests.machine.loopback import direct, free_port, json_request
 
 START_SECONDS = 120
 _PAGE = 200
+_WHICH_UI = "PREFECT_SERVER_UI_V2_ENABLED"
 # Records reach the database within a second, and the server's own work does not slow the runs (docs/decisions.md).
 _SETTINGS = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
@@ -76,8 +78,9 @@ def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServe
     """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
     port = free_port()
     plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
+    address = f"http://127.0.0.1:{port}"
     # The page would ask port 4200, whatever the port of `--port`.
-    pages = {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"} if ui else {}
+    pages = {"PREFECT_SERVER_UI_API_URL": f"{address}/api", "PREFECT_UI_URL": address, _WHICH_UI: SERVER[_WHICH_UI]}
     command = [
         sys.executable,
         "-m",
@@ -101,7 +104,7 @@ def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServe
             start_new_session=True,
         )
         try:
-            server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+            server = PrefectServer(f"{address}/api", home)
             _await(process, server)
             yield server
         finally:
