@@ -57,7 +57,9 @@ def _start_one(request: WatchRequest, tag: WatchedTag, deployment: UUID | None) 
             return start_release(tag, for_tag(request, tag), deployment)
         if request.without_deployment == "fail":
             raise ConfigurationError(
-                "there is no such deployment", subject=request.deployment, remedy="run `prefect deploy --all`"
+                "there is no such deployment",
+                subject=request.deployment,
+                remedy="run `python -m deployments.register --deploy`",
             )
         return _publish_here(request, look_up_runs(tag))
     except PluginyardError as error:

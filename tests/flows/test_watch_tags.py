@@ -158,7 +158,7 @@ def test_a_release_that_failed_here_is_not_tried_again_by_every_watch(small: Pat
 def test_without_the_deployment_a_watch_may_be_told_to_fail(small: Path, tmp_path: Path) -> None:
     with pytest.raises(BatchError, match="no such deployment") as failure:
         watch(small, out=tmp_path / "out", without_deployment="fail")
-    assert "prefect deploy" in str(failure.value)
+    assert "deployments.register --deploy" in str(failure.value)
     assert not (tmp_path / "out").exists()
 
 

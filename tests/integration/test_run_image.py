@@ -11,6 +11,7 @@ from typing import Any
 
 import docker
 import pytest
+import yaml
 from docker.models.containers import Container
 
 from tests.machine.engine import EngineHandle
@@ -18,6 +19,13 @@ from tests.machine.engine import EngineHandle
 PROJECT = Path(__file__).parents[2]
 CONTEXT = ("requirements", "pluginyard", "tasks", "flows", "deployments", "builders")
 FILES = ("prefect.yaml", "LICENSE", ".dockerignore")
+# Of compose.yaml, with one run at a time.
+COMMANDS = {
+    name: [word if not word.startswith("${") else "1" for word in service["command"]]
+    for name, service in yaml.safe_load((PROJECT / "deployments" / "compose.yaml").read_text())["services"].items()
+    if "command" in service
+}
+ENGINE_GROUP = "4711"
 PASSWORD = "admin:a-password-of-the-tests"
 Start = Callable[..., Container]
 
@@ -41,7 +49,9 @@ def image(client: docker.DockerClient, engine_handle: EngineHandle, tmp_path_fac
         shutil.copy(bundle, context / "requirements" / "ca.pem")
     if wheels := os.environ.get("PLUGINYARD_TEST_WHEELS"):
         shutil.copytree(wheels, context / "requirements" / "wheels")
-    arguments = {"BASE_IMAGE": engine_handle.base_image} if engine_handle.base_image else {}
+    arguments = {"DOCKER_GID": ENGINE_GROUP}
+    if engine_handle.base_image:
+        arguments["BASE_IMAGE"] = engine_handle.base_image
     try:
         client.images.build(
             path=str(context),
@@ -73,11 +83,13 @@ def start(client: docker.DockerClient, image: str) -> Iterator[Start]:
 
 
 def test_the_image_runs_the_command_line_as_no_root_and_keeps_no_wheel(start: Start) -> None:
-    script = "id -u; pluginyard publish --help | head -1; git --version; ls /requirements; python -m pip --version"
+    script = (
+        "id -u; id -G; pluginyard publish --help | head -1; git --version; ls /requirements; python -m pip --version"
+    )
     container = start("sh", "-c", script)
     assert container.wait(timeout=60)["StatusCode"] == 0, container.logs()
     told = container.logs().decode()
-    assert told.startswith("10001\nusage: pluginyard publish")
+    assert told.startswith(f"10001\n10001 {ENGINE_GROUP}\nusage: pluginyard publish")
     assert "git version" in told
     assert "'/requirements': No such file" in told
 
@@ -107,9 +119,10 @@ def test_one_image_is_server_deployer_worker_and_receiver(start: Start, tmp_path
     assert _fetch(server, f"{api}/admin/version") == 401, "it asks for the password"
 
     beside = {"volumes": mounts, "network_mode": f"container:{server.id}", "environment": {"PREFECT_API_URL": api}}
-    setup = start("sh", "-c", "python -m deployments.register && prefect --no-prompt deploy --all", **beside)
+    setup = start(*COMMANDS["setup"], **beside)
     assert setup.wait(timeout=180)["StatusCode"] == 0, setup.logs()[-2000:]
-    worker = start("prefect", "worker", "start", "--pool", "pluginyard", "--name", "one", "--type", "process", **beside)
+    worker = start(*COMMANDS["worker"], **beside)
+    _await(lambda: _fetch(worker, "http://127.0.0.1:8080/health") == 200, "the worker asks for runs", worker)
     secret = {"PLUGINYARD_GITHUB_SECRET": "0123456789abcdef" * 2, "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins"}
     started = {**beside, "environment": {"PREFECT_API_URL": api, **secret}}
     receiver = start("python", "-m", "deployments.receiver", **started)
