@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Annotated
 
+import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pluginyard.configuration import load_model
@@ -23,6 +24,8 @@ from pluginyard.oci import canonical_json, digest_of
 
 DEFINITION = "builder.yaml"
 DOCKERFILE = "Dockerfile"
+# A builder's folder is the site's own, and all are read for each command.
+_TRUSTING_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -170,7 +173,9 @@ def load_builder(name: str, files: Mapping[str, bytes]) -> Builder:
         raise ConfigurationError("a builder's name is a-z, 0-9 and -", subject=name, remedy="rename the folder")
     if DEFINITION not in files:
         raise ConfigurationError("the file is missing", subject=subject, remedy="write it, as docs/builders.md says")
-    definition = load_model(Definition, files[DEFINITION].decode("utf-8", "replace"), subject=subject)
+    definition = load_model(
+        Definition, files[DEFINITION].decode("utf-8", "replace"), subject=subject, loader=_TRUSTING_LOADER
+    )
     if not definition.image.ready and not (definition.image.base and DOCKERFILE in files):
         raise ConfigurationError(
             "there is no image to build in",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import socket
 from urllib.parse import urlsplit
@@ -16,42 +15,38 @@ def engine_answers(address: str = "") -> bool:
     The SDK is imported for what only it can reach (ssh, TLS, through a proxy), and to say why a named one is silent.
     """
     named = address or os.environ.get("DOCKER_HOST", "")
-    connection = _connect(named or usual_address())
-    if connection is not None and _pings(connection):
+    if _pings(named or usual_address()):
         return True
     return bool(named) and find_engine(address) is not None
 
 
-class _SocketConnection(http.client.HTTPConnection):
-    """Speak HTTP over the unix socket at `path`."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=FIND_SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def _connect(address: str) -> http.client.HTTPConnection | None:
-    """Return a connection to be opened, or None where it takes the SDK, or where no address is known."""
-    scheme, _, path = address.partition("://")
-    if scheme == "unix":
-        return _SocketConnection(path)
-    if scheme not in ("tcp", "http") or os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_CERT_PATH"):
-        return None
-    place = urlsplit(f"//{path}")
-    return http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=FIND_SECONDS)
-
-
-def _pings(connection: http.client.HTTPConnection) -> bool:
+def _pings(address: str) -> bool:
+    """Tell whether an engine answers at `address`; False where it takes the SDK to know."""
     try:
-        connection.request("GET", "/_ping")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
+        with _connected(address) as connection:
+            connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
+            return connection.makefile("rb").readline(256).split()[1:2] == [b"200"]
+    except (OSError, ValueError):
         return False
-    finally:
-        connection.close()
+
+
+def _connected(address: str) -> socket.socket:
+    """Connect to a unix socket, or to a port that speaks plain HTTP; ValueError for anything else."""
+    scheme, _, place = address.partition("://")
+    if scheme == "unix":
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(FIND_SECONDS)
+        try:
+            connection.connect(place)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    url = urlsplit(f"//{place}")
+    if scheme not in ("tcp", "http") or url.port is None or _wants_tls():
+        raise ValueError(address)
+    return socket.create_connection((url.hostname or "127.0.0.1", url.port), FIND_SECONDS)
+
+
+def _wants_tls() -> bool:
+    return bool(os.environ.get("DOCKER_TLS_VERIFY") or os.environ.get("DOCKER_CERT_PATH"))
