@@ -58,7 +58,8 @@ class _Receiver:
     def __init__(self, settings: ReceiverSettings) -> None:
         self._settings, self._trusted = settings, Trusted(settings.repositories, os.environ)
         self._runs = Runs(settings.deployment, settings.seconds)
-        self._buckets = TokenBuckets(settings.rate, settings.burst)
+        self._strangers = TokenBuckets(settings.rate, settings.burst)
+        self._signed = TokenBuckets(settings.rate, settings.burst)
         self._receipts = Receipts()
 
     async def receive(self, request: Request, later: BackgroundTasks) -> JSONResponse:
@@ -74,7 +75,8 @@ class _Receiver:
             if self._receipts.take(judged.id, judged.content, time.monotonic()):
                 return await self._start(judged, client, later)
             judged = Refusal(409, f"delivery {judged.id} is a replay", judged.repository)
-        if wait := self._buckets.take(judged.repository.lower() or client, time.monotonic()):
+        buckets = self._signed if judged.repository else self._strangers
+        if wait := buckets.take(judged.repository.lower() or client, time.monotonic()):
             return _refuse_for(wait, client)
         if isinstance(judged, Refusal):
             return _refuse(judged, client)
@@ -87,7 +89,7 @@ class _Receiver:
 
     async def _start(self, delivery: Delivery, client: str, later: BackgroundTasks) -> JSONResponse:
         """Start the run, and answer once the server has stored it."""
-        if wait := self._buckets.take(f"{delivery.repository.lower()} runs", time.monotonic()):
+        if wait := self._signed.take(f"{delivery.repository.lower()} runs", time.monotonic()):
             self._receipts.forget(delivery.id, delivery.content)
             return _refuse_for(wait, client)
         try:
@@ -124,7 +126,10 @@ async def _read_body(request: Request, headers: Mapping[str, str], settings: Rec
 
 def _headers(request: Request) -> dict[str, str]:
     """Return the headers by lower-case name; one that is there twice is neither of the two."""
-    return {name: ", ".join(request.headers.getlist(name)) for name in request.headers}
+    found: dict[str, list[str]] = {}
+    for name, value in request.headers.items():  # once: there may be ten thousand
+        found.setdefault(name, []).append(value)
+    return {name: ", ".join(values) for name, values in found.items()}
 
 
 def _refuse(refusal: Refusal, client: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -164,6 +169,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         server_header=False,
         # A connection that is kept closes some time, perhaps just as a proxy sends the next delivery on it.
         headers=[("Connection", "close")],
+        access_log=False,  # what matters is logged here; strangers could fill the disk with their paths
         log_config=None,
     )
     return 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import Event, RelatedResource, Resource
 from prefect.events.clients import get_events_client
+from prefect.events.filters import EventFilter, EventIDFilter
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from pluginyard.deliveries import Delivery, choose_next_key
@@ -56,28 +57,42 @@ class Runs:
             return StartedRun(run.id, run.labels.get(_ASKED_BY) == asked_by)
 
     async def tell(self, delivery: Delivery, run: StartedRun) -> None:
-        """Emit the event under the delivery's id: a second one of that id is no second event.
+        """Emit the event of the delivery, unless the server has it: a replay under another id is no second event.
 
         Best effort: events are at most once, and what must not be lost is the run.
         """
-        event = Event(
-            event=delivery.event_name,
-            id=UUID(delivery.id),
-            resource=Resource.model_validate(
-                {"prefect.resource.id": f"github.repository.{delivery.repository}", **delivery.labels}
-            ),
-            related=[
-                RelatedResource.model_validate(
-                    {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.role": "flow-run"}
-                )
-            ],
-            payload={**delivery.parameters, "tag": delivery.tag, "commit": delivery.commit, "flow_run": str(run.id)},
-        )
+        event = _event_of(delivery, run)
         try:
-            async with asyncio.timeout(EVENT_SECONDS), get_events_client(reconnection_attempts=0) as events:
-                await events.emit(event)
+            async with asyncio.timeout(EVENT_SECONDS):
+                if not run.is_new and await _was_told(event):
+                    return
+                async with get_events_client(reconnection_attempts=0) as events:
+                    await events.emit(event)
         except Exception as error:
             _log.warning("delivery %s: no event: %s", delivery.id, type(error).__name__)
+
+
+def _event_of(delivery: Delivery, run: StartedRun) -> Event:
+    """Return the event, whose id says run and signed content; GitHub's id of the delivery is a label."""
+    return Event(
+        event=delivery.event_name,
+        id=uuid5(run.id, delivery.content),
+        resource=Resource.model_validate(
+            {"prefect.resource.id": f"github.repository.{delivery.repository}", **delivery.labels}
+        ),
+        related=[
+            RelatedResource.model_validate(
+                {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.role": "flow-run"}
+            )
+        ],
+        payload={**delivery.parameters, "tag": delivery.tag, "commit": delivery.commit, "flow_run": str(run.id)},
+    )
+
+
+async def _was_told(event: Event) -> bool:
+    async with get_client() as client:
+        found = await client.read_events(EventFilter(id=EventIDFilter(id=[event.id])), limit=1)
+    return bool(found.events)
 
 
 async def _create(client: PrefectClient, deployment: UUID, delivery: Delivery, key: str, asked_by: str) -> FlowRun:

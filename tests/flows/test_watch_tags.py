@@ -66,7 +66,7 @@ def test_a_new_tag_is_published_once_and_a_watch_that_begins_anew_publishes_noth
     }
     assert publish_runs() == before + 1
     assert index(tmp_path / "out")["request-block-1.0.0"] == digest
-    assert watch(url, out=tmp_path / "out", newer_than_days=30)["summary"] == "1 published, 1 older"
+    assert watch(url, out=tmp_path / "out", newer_than_days=30)["summary"] == "2 older"
 
 
 def test_tags_that_are_no_release_or_too_old_or_not_asked_for_start_nothing(

@@ -20,6 +20,7 @@ from tests.machine.receivers import (
     run_receiver,
     runs_of,
     tag_delivery,
+    wait_for_event,
 )
 
 OTHER_COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -117,15 +118,27 @@ def test_a_replay_is_refused_by_its_id_and_by_its_body(receiver: RunningReceiver
     assert len(runs_of(on_tag_server, tag)) == 1
 
 
-def test_a_replay_after_a_restart_starts_nothing(
+def test_a_replay_after_a_restart_starts_nothing_and_leaves_no_event(
     receiver: RunningReceiver, on_tag_server: PrefectServer, tmp_path: Path
 ) -> None:
     tag = "wasm-go-block-v1.0.4"
-    delivery = tag_delivery("push", tag)
-    first = receiver.post(delivery).document["flow_run"]
+    payload = call("repository-dispatch", {"plugin_name": "replayed"}, repository={"full_name": REPOSITORY})
+    deliveries = [tag_delivery("push", tag), sent("repository_dispatch", payload)]
+    first = [receiver.post(delivery).document["flow_run"] for delivery in deliveries]
+    for delivery in deliveries:
+        wait_for_event(on_tag_server, delivery.id)
     with run_receiver(tmp_path, on_tag_server.url) as restarted:
-        assert restarted.post(delivery).document["flow_run"] == first
-    assert len(runs_of(on_tag_server, tag)) == 1
+        again = [restarted.post(Sent(delivery.event, delivery.body)).document for delivery in deliveries]
+        assert again == [{"status": "known", "flow_run": run} for run in first]
+        after = tag_delivery("release", tag)
+        assert restarted.post(after).document["flow_run"] == first[0]
+        events = [event["event"] for event in wait_for_event(on_tag_server, after.id) if event_is_of(event, first)]
+    assert sorted(events) == ["github.push.tag", "github.release.published", "github.repository_dispatch"]
+    assert len(runs_of(on_tag_server, tag)) == len(runs_of(on_tag_server, "replayed")) == 1
+
+
+def event_is_of(event: dict[str, Any], runs: list[str]) -> bool:
+    return event["payload"]["flow_run"] in runs
 
 
 def test_a_delivery_that_could_not_be_stored_can_be_sent_again(on_tag_server: PrefectServer, tmp_path: Path) -> None:

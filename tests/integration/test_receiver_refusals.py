@@ -16,6 +16,7 @@ from tests.machine.receivers import (
     github_events,
     run_receiver,
     tag_delivery,
+    wait_for_event,
 )
 from tests.machine.refused import MALFORMED, UNBELIEVED, WRONG_BODIES, WRONG_HEADERS, WRONG_NAMES
 
@@ -51,9 +52,8 @@ def test_what_is_forged_malformed_or_replayed_leaves_no_run_and_no_event(
     replays = [accepted, Sent("push", accepted.body), Sent("create", accepted.body, id=accepted.id)]
     assert [receiver.post(replay).status for replay in replays] == [409, 409, 200]
     found = wait_for_event(on_tag_server, accepted.id)
-    assert ids(found) - events == {accepted.id}
     assert ids(on_tag_server.read("flow_runs")) - runs == {run}
-    (event,) = [event for event in found if event["id"] == accepted.id]
+    (event,) = [event for event in found if event["id"] not in events]
     assert event["event"] == "github.push.tag"
     assert event["resource"]["prefect.resource.id"] == f"github.repository.{REPOSITORY}"
     assert event["related"][0]["prefect.resource.id"] == f"prefect.flow-run.{run}"
@@ -61,17 +61,6 @@ def test_what_is_forged_malformed_or_replayed_leaves_no_run_and_no_event(
 
 def ids(records: list[dict[str, Any]]) -> set[str]:
     return {str(record["id"]) for record in records}
-
-
-def wait_for_event(server: PrefectServer, event: str) -> list[dict[str, Any]]:
-    """Return all events once the one with that id is among them; the server writes them in batches."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        events = github_events(server)
-        if any(item["id"] == event for item in events):
-            return events
-        time.sleep(0.25)
-    raise AssertionError(f"no event {event}")
 
 
 def test_there_is_nothing_else_to_ask_for(receiver: RunningReceiver) -> None:
@@ -93,6 +82,12 @@ def test_a_header_that_is_there_twice_is_neither_of_the_two(receiver: RunningRec
     assert receiver.write(PUSH, "X-GitHub-Event: ping").status == 400
     assert receiver.write(PUSH, f"X-Hub-Signature-256: {sign(PUSH.body, 'wrong')}").status == 401
     assert receiver.write(PUSH, "Content-Type: text/plain").status == 415
+
+
+def test_thousands_of_headers_hold_up_nobody(receiver: RunningReceiver) -> None:
+    before = time.monotonic()
+    assert receiver.write(PUSH, *["a:"] * 12_000, x_hub_signature_256=None).status == 401
+    assert time.monotonic() - before < 3
 
 
 def test_an_endless_body_is_not_read(receiver: RunningReceiver) -> None:

@@ -159,6 +159,17 @@ def github_events(server: PrefectServer) -> list[dict[str, Any]]:
     return found
 
 
+def wait_for_event(server: PrefectServer, delivery: str) -> list[dict[str, Any]]:
+    """Return all events once the one of that delivery is among them; the server writes them in batches."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        events = github_events(server)
+        if any(item["resource"]["github.delivery"] == delivery for item in events):
+            return events
+        time.sleep(0.25)
+    raise AssertionError(f"no event of {delivery}")
+
+
 @contextlib.contextmanager
 def forwarded(port: int, target: str) -> Iterator[None]:
     """Let `port` reach the server at the address `target` (http://HOST:PORT/…) until the block is left."""
