@@ -7,7 +7,10 @@ if [ ! -e "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" ]; then
 fi
 # A wrapper, for RUSTFLAGS would replace the flags of the plugin's own .cargo/config.toml.
 export RUSTC_WRAPPER="$PLUGINYARD_WORK/builder/rustc.sh"
-cargo build --lib --locked --offline --release --target wasm32-wasip1
+# What was fetched from the site's mirror is found under its name only, also where the plugin names another one.
+set --
+[ ! -e "$CARGO_HOME/config.toml" ] || set -- --config "$CARGO_HOME/config.toml"
+cargo build --lib --locked --offline --release --target wasm32-wasip1 "$@"
 
 cd "$CARGO_TARGET_DIR/wasm32-wasip1/release"
 name=$(sed -n '/^\[package\]/,/^\[[^p]/s/^name *= *"\(.*\)".*/\1/p' "$OLDPWD/Cargo.toml" | head -n 1 | tr - _)

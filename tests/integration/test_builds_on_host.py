@@ -130,6 +130,7 @@ REFUSALS = {
     "no package main": ({"main.go": "package small\n"}, "no package main"),
     "a newer Go": ({"go.mod": "module x\n\ngo 1.99.0\n"}, "asks for Go 1.99"),
     "untidy": ({"main.go": 'package main\n\nimport _ "a.example/b"\n\nfunc main() {}\n'}, "not tidy"),
+    "a mistyped import": ({"main.go": 'package main\n\nimport _ "fmtt"\n\nfunc main() {}\n'}, "no package fmtt"),
     "a fault": ({"main.go": "package main\n\nfunc main() { missing() }\n"}, "undefined: missing"),
 }
 
