@@ -14,6 +14,7 @@ from pluginyard.oci import digest_of
 from pluginyard.recipes import BuiltModule, plan_recipe
 from tasks.doors.containers import build_in_container, ensure_builder_image
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
+from tests.machine.faulty_proxy import Fault, FaultyProxy
 
 NEIGHBOUR_LOCK = '[[package]]\nname = "neighbour"\nversion = "0.1.0"\n'
 WASM = b"\0asm\x01\0\0\0"
@@ -171,6 +172,19 @@ def test_an_image_that_cannot_be_had_is_told_with_the_settings_that_name_another
         bench.allowing(base_images={"go": "127.0.0.1:1/none/such:1"}).build("go", GO_PLUGIN)
     assert "127.0.0.1:1/none/such:1" in str(raised.value)
     assert "PLUGINYARD_BASE_IMAGE" in raised.value.remedy
+
+
+@pytest.mark.parametrize(("status", "transient"), [(503, True), (429, True), (403, False)])
+@pytest.mark.parametrize("setting", ["images", "base_images"])
+def test_an_image_whose_registry_is_busy_is_worth_another_try(
+    bench: Bench, status: int, transient: bool, setting: str
+) -> None:
+    with FaultyProxy("127.0.0.1:1") as registry:
+        registry.fail(Fault("status", times=99, status=status))
+        asked = bench.allowing(**{setting: {"go": f"{registry.host}/builders/go:{status}"}})
+        with pytest.raises(BuildError) as raised:
+            asked.build("go", GO_PLUGIN)
+    assert raised.value.transient is transient, str(raised.value)
 
 
 def test_a_dockerfile_that_fails_is_quoted(bench: Bench) -> None:
