@@ -16,12 +16,15 @@ from pluginyard.wasm import Readable
 BLOCK = 512
 PLUGIN = "plugin.wasm"
 _MAX_EXTENSION = 1 << 20  # Go's limit for pax and GNU long-name headers
+_MAX_RECORDS = 10_000  # an entry has a dozen; more than this is meant to cost time
 _STEP = 1 << 16
 _EXTENDED, _LONG_NAME, _LONG_LINK = b"x", b"L", b"K"
 _KINDS = {
     b"1": "hard link", b"2": "symbolic link", b"3": "device", b"4": "device", b"5": "directory", b"6": "pipe",
     b"S": "sparse file", b"g": "global header",
 }  # fmt: skip
+_SPARSE = b"GNU.sparse."
+_RECORDS = (b"path", b"size", _SPARSE)
 _OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
 _PAX = re.compile(rb"([0-9]{1,7}) ")
 
@@ -62,7 +65,8 @@ class TarReader:
         return block
 
     def _next(self) -> Entry | None:
-        records: dict[str, bytes] = {}
+        records: dict[bytes, bytes] = {}
+        long_name = b""
         while True:
             self._pass(self._left + self._padding)
             header = self._header()
@@ -70,22 +74,25 @@ class TarReader:
                 return None
             flag, size = header[156:157], _number(header[124:136])
             if flag not in (_EXTENDED, _LONG_NAME, _LONG_LINK):
-                return self._entry(header, flag, size, records)
+                return self._entry(header, flag, size, records, long_name)
             self._set_size(size)
             if size > _MAX_EXTENSION:
                 raise ArchiveFaultError("an extension header is too long", "archive/tar: header field too long")
             content = self.read()
-            records |= _records(content) if flag == _EXTENDED else {}
-            records |= {"path": content.split(b"\0")[0]} if flag == _LONG_NAME else {}
+            # As Go's reader does: of several headers of a kind the last one counts, and only it is held.
+            if flag == _EXTENDED:
+                records = _records(content)
+            elif flag == _LONG_NAME:
+                long_name = content.partition(b"\0")[0]
 
-    def _entry(self, header: bytes, flag: bytes, size: int, records: dict[str, bytes]) -> Entry:
-        name = records.get("path", _name(header)).decode("utf-8", "replace")
-        if "size" in records:
-            size = _decimal(records["size"])
+    def _entry(self, header: bytes, flag: bytes, size: int, records: dict[bytes, bytes], long_name: bytes) -> Entry:
+        name = (long_name or records.get(b"path") or _name(header)).decode("utf-8", "replace")
+        if b"size" in records:
+            size = _decimal(records[b"size"])
         kind = "file" if flag in (b"0", b"\0", b"7") else _KINDS.get(flag, "special file")
         if kind == "file" and name.endswith("/"):
             kind = "directory"
-        if any(key.startswith("GNU.sparse.") for key in records):
+        if _SPARSE in records:
             kind = "sparse file"
         # Go takes links, devices, directories and pipes as entries without content, whatever they announce.
         self._set_size(0 if flag in b"123456" else size)
@@ -137,9 +144,9 @@ def _invalid(message: str) -> ArchiveFaultError:
 
 def _check_sum(header: bytes) -> None:
     blanked = header[:148] + b" " * 8 + header[156:]
-    signed = sum(byte - 256 if byte > 127 else byte for byte in blanked if byte > 127)
-    plain = sum(byte for byte in blanked if byte <= 127)
-    if _number(header[148:156]) not in (sum(blanked), plain + signed):
+    stated, plain = _number(header[148:156]), sum(blanked)
+    # Some old writers added the bytes as signed numbers.
+    if stated != plain and stated != plain - 256 * sum(byte > 127 for byte in blanked):
         raise _invalid("the checksum of a header is wrong")
 
 
@@ -162,20 +169,26 @@ def _decimal(raw: bytes) -> int:
 
 
 def _name(header: bytes) -> bytes:
-    name, prefix = header[:100].split(b"\0")[0], header[345:500].split(b"\0")[0]
+    name, prefix = header[:100].partition(b"\0")[0], header[345:500].partition(b"\0")[0]
     ustar = header[257:263] == b"ustar\0"
     return prefix + b"/" + name if ustar and prefix else name
 
 
-def _records(content: bytes) -> dict[str, bytes]:
-    """Parse pax records: `LENGTH KEY=VALUE\\n`, the length counting itself."""
-    records, at = {}, 0
+def _records(content: bytes) -> dict[bytes, bytes]:
+    """Parse pax records, `LENGTH KEY=VALUE\\n` with the length counting itself; return those that matter here."""
+    records: dict[bytes, bytes] = {}
+    at = count = 0
     while at < len(content):
+        count += 1
+        if count > _MAX_RECORDS:
+            raise ArchiveFaultError(f"a header has more than {_MAX_RECORDS} records", "refused by pluginyard")
         found = _PAX.match(content, at)
         end = at + int(found[1]) if found else 0
         key, equals, value = content[found.end() : end - 1].partition(b"=") if found else (b"", b"", b"")
         if not equals or end > len(content) or content[end - 1 : end] != b"\n":
             raise _invalid("a pax record is malformed")
-        records[key.decode("utf-8", "replace")] = value
+        key = _SPARSE if key.startswith(_SPARSE) else key
+        if key in _RECORDS and value:  # Go lets an empty one stand for nothing
+            records[key] = value
         at = end
     return records

@@ -10,20 +10,19 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pluginyard.spec_work import WorkBudget, backtracks_for_long, compiling
 from pluginyard.verdicts import Finding, find
 
 SCOPES = ("GLOBAL", "RULE", "ANY", "INSTANCE", "ALL")
 _MAX_SCHEMAS = 5_000
 _MAX_ERRORS = 10
+_MAX_FINDINGS = 50
 _MAX_EXAMPLE_TEXT = 128
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _COUNTS = ("maxLength", "minLength", "maxItems", "minItems")
 _BOUNDS = ("maximum", "minimum")
 _UNCHECKED = ("$ref", "allOf", "anyOf", "oneOf", "not", "discriminator", "exclusiveMinimum", "exclusiveMaximum")
-# Backtracking multiplies: by the text's length for each repetition, by two for each choice. Two repetitions and
-# four choices over a short text end within a second; a repeated group or a back reference need not end.
-_REPEATED_GROUP = re.compile(r"\)[*+?{]|\\[1-9]")
-_REPETITION, _CHOICE = re.compile(r"[*+{]"), re.compile(r"[?|]")
+_REPEATED_GROUP = re.compile(r"\)[*+?{]|\\[1-9]")  # it or a back reference need not end at all
 
 
 def judge_schema(schema: Mapping[str, Any], where: str) -> list[Finding]:
@@ -32,7 +31,8 @@ def judge_schema(schema: Mapping[str, Any], where: str) -> list[Finding]:
     walk.enter(schema, "")
     if walk.unchecked:
         names = ", ".join(sorted(walk.unchecked))
-        walk.findings.append(find("S3", f"{where}: not checked: {names}", "check the example by hand", level="I"))
+        said = find("S3", f"{where}: not checked: {names}", "check the example by hand", level="I")
+        walk.findings.insert(0, said)  # first, so that it is not among those that are too many
     return walk.findings
 
 
@@ -42,6 +42,7 @@ class _Walk:
     def __init__(self, where: str) -> None:
         self._where = where
         self._seen = 0
+        self._budget = WorkBudget()
         self.findings: list[Finding] = []
         self.unchecked: set[str] = set()
 
@@ -55,7 +56,7 @@ class _Walk:
         checkable = self._own_keywords(schema, path)
         properties = schema.get("properties")
         if isinstance(properties, dict):
-            inner = {k: self.enter(v, f"{path}.{k}") for k, v in properties.items() if isinstance(v, dict)}
+            inner = {k: self.enter(v, f"{path}.{k[:80]}") for k, v in properties.items() if isinstance(v, dict)}
             checkable["properties"] = inner
         for key in ("items", "additionalProperties"):
             if isinstance(schema.get(key), dict):
@@ -69,7 +70,8 @@ class _Walk:
         return checkable
 
     def _say(self, rule: str, path: str, message: str) -> None:
-        self.findings.append(find(rule, f"{self._where}{path}: {message}"))
+        if len(self.findings) < _MAX_FINDINGS:
+            self.findings.append(find(rule, f"{self._where}{path}: {message}"))
 
     def _own_keywords(self, schema: Mapping[str, Any], path: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -91,8 +93,8 @@ class _Walk:
 
     def _is_harmless(self, schema: Mapping[str, Any]) -> bool:
         pattern = schema["pattern"]
-        harmless = isinstance(pattern, str) and not _REPEATED_GROUP.search(pattern)
-        harmless = harmless and len(_REPETITION.findall(pattern)) <= 2 and len(_CHOICE.findall(pattern)) <= 4
+        harmless = isinstance(pattern, str) and not (_REPEATED_GROUP.search(pattern) or backtracks_for_long(pattern))
+        harmless = harmless and self._budget.spend(compiling(pattern))
         try:
             re.compile(pattern if harmless else "")
         except (re.error, RecursionError, OverflowError):
@@ -121,6 +123,9 @@ class _Walk:
         if _longest_text(schema["example"]) > _MAX_EXAMPLE_TEXT:
             checkable = _without_patterns(checkable)
             self.unchecked.add("pattern")
+        if not self._budget.allows(schema["example"], checkable):
+            self.unchecked.add("examples that would take long")
+            return
         for message in _violations(schema["example"], checkable):
             self._say("S3", path, f"the example does not satisfy the schema: {message}")
 

@@ -42,8 +42,8 @@ def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Findi
 
 def _printable(text: str, limit: int = 600) -> str:
     """Return `text` fit for a log: what an artifact says of itself is not trusted with control characters."""
-    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text[:limit])
+    return clean if len(text) <= limit else clean[: limit - 1] + "…"
 
 
 @dataclass(frozen=True)

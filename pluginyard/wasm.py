@@ -209,4 +209,4 @@ def _read_custom(source: _Source, outline: Outline, size: int) -> None:
     rest = size - width - length
     if name != "name" or rest > _MAX_PARSED:
         return source.skip(rest)
-    return check_name_section(Payload(source.take(rest), "name"))
+    return check_name_section(outline, Payload(source.take(rest), "name"))

@@ -52,6 +52,8 @@ class Outline:
     exports: list[Export] = field(default_factory=list)
     custom: list[str] = field(default_factory=list)
     bodies: int = 0
+    named: int = 0
+    """How many names of functions, and parts of name sections, were read."""
     has_start: bool = False
     has_memory: bool = False
 
@@ -162,7 +164,7 @@ READERS: Mapping[int, SectionReader] = {
 }
 
 
-def check_name_section(payload: Payload) -> None:
+def check_name_section(outline: Outline, payload: Payload) -> None:
     """Raise MalformedModuleError where the host's own reader of function names would give up.
 
     proxy-wasm-cpp-host reads this section before anything is compiled and refuses the whole module when a
@@ -174,8 +176,12 @@ def check_name_section(payload: Payload) -> None:
             end = payload.at + size
             if end > len(payload.content):
                 raise payload.fault("a part is longer than the section")
+            count = payload.count(MAX_FUNCTIONS) if kind == 1 else 0
+            outline.named += 1 + count
+            if outline.named > MAX_FUNCTIONS:
+                raise payload.fault(f"more than {MAX_FUNCTIONS} names")
             if kind == 1:
-                for _ in range(payload.count(MAX_FUNCTIONS)):
+                for _ in range(count):
                     payload.number()
                     payload.skip(payload.number())
                 if payload.at != end:

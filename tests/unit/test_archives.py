@@ -4,6 +4,7 @@ import gzip
 import io
 import random
 import tarfile
+import time
 import tracemalloc
 import zlib
 
@@ -133,6 +134,63 @@ def test_a_pax_header_marks_a_sparse_file() -> None:
         header(flag=b"x", size=b"%011o\0" % len(PAX_SPARSE)) + PAX_SPARSE.ljust(512, b"\0") + header() + bytes(1024)
     )
     assert entries(packed) == [("plugin.wasm", 0, "sparse file")]
+
+
+def extended(*records: bytes, flag: bytes = b"x") -> bytes:
+    """Return an extension header, pax records or a GNU name, with its content."""
+    content = b"".join(records)
+    return header(flag=flag, size=b"%011o\0" % len(content)) + content.ljust(-(-len(content) // 512) * 512, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "kind"),
+    [
+        ([extended(b"10 path=a\n"), extended(b"10 path=b\n")], "b", "file"),
+        ([extended(b"10 path=a\n"), extended(b"13 comment=b\n")], "plugin.wasm", "file"),
+        ([extended(b"22 GNU.sparse.major=1\n"), extended(b"10 path=b\n")], "b", "file"),
+        ([extended(b"10 path=a\n"), extended(b"l\0", flag=b"L")], "l", "file"),
+        ([extended(b"l\0", flag=b"L"), extended(b"10 path=a\n")], "l", "file"),
+        ([extended(b"l\0", flag=b"L"), extended(b"\0", flag=b"L"), extended(b"10 path=a\n")], "a", "file"),
+        ([extended(b"8 path=\n")], "plugin.wasm", "file"),
+        ([extended(b"21 GNU.sparse.name=a\n")], "plugin.wasm", "sparse file"),
+    ],
+)
+def test_of_several_extension_headers_the_last_of_its_kind_counts_as_in_go(
+    before: list[bytes], name: str, kind: str
+) -> None:
+    assert entries(gzip.compress(b"".join(before) + header() + bytes(1024))) == [(name, 0, kind)]
+
+
+def test_extension_headers_do_not_pile_up_in_memory() -> None:
+    def records(start: int) -> bytes:
+        return b"".join(b"%d k%07d=%s\n" % (120, start + number, b"v" * 106) for number in range(4_000))
+
+    headers = (extended(records(8_000 * number)) for number in range(12))
+    packed = gzip.compress(b"".join(headers) + header() + bytes(1024), 1)
+    tracemalloc.start()
+    found = entries(packed, 1 << 30)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == [("plugin.wasm", 0, "file")]
+    assert peak < 3 << 20
+
+
+def test_a_header_of_tens_of_thousands_of_records_is_refused() -> None:
+    assert fault(gzip.compress(extended(b"6 a=b\n" * 20_000)), 1 << 30) == "refused by pluginyard"
+
+
+def test_a_hundred_thousand_entries_are_walked_over_in_seconds() -> None:
+    packed = gzip.compress(header(b"x") * 100_000, 1)
+    began = time.process_time()
+    assert len(entries(packed, 1 << 30)) == 100_000
+    assert time.process_time() - began < 4
+
+
+def test_the_checksum_of_old_writers_is_taken() -> None:
+    raw = bytearray(header("ü".encode()))
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(byte - 256 if byte > 127 else byte for byte in raw)
+    assert entries(gzip.compress(bytes(raw)))[0][0] == "ü"
 
 
 def test_a_link_has_no_content_whatever_it_announces() -> None:

@@ -195,6 +195,44 @@ def test_the_longest_pattern_that_is_run_ends_soon() -> None:
     assert time.perf_counter() - begin < 5
 
 
+_NAMES = ",".join(f"e{number}" for number in range(9_000))
+_AGAIN = {
+    "a pattern, for each alias of a property": "type: object\nproperties:\n"
+    f"  p: &p {{type: string, pattern: 'a*a*a?a?a?a?b', example: {'a' * 127}b}}\n"
+    + "".join(f"  p{number}: *p\n" for number in range(900)),
+    "a pattern, for each item of an example": "type: array\nitems: {pattern: 'a*a*a?a?a?a?b'}\n"
+    f"example: [{','.join(['a' * 127 + 'b'] * 900)}]",
+    "an enumeration": f"type: array\nitems: {{enum: [{_NAMES}]}}\nexample: [{','.join(['e8999'] * 9_000)}]",
+    "what is required": f"type: array\nitems: {{required: [{_NAMES}]}}\nexample: [{','.join(['{}'] * 9_000)}]",
+    "all properties": "type: array\n"
+    f"items: {{properties: {{{','.join(f'e{number}: {{}}' for number in range(4_000))}}}}}\n"
+    f"example: [{','.join(['{}'] * 9_000)}]",
+}
+
+
+@pytest.mark.parametrize("what", _AGAIN)
+def test_what_is_looked_at_again_and_again_is_not_checked_to_its_end_but_said(what: str) -> None:
+    begin = time.process_time()
+    found = said(schema(_AGAIN[what]), "S3")
+    assert time.process_time() - begin < 5
+    assert "not checked: examples that would take long" in found
+
+
+def test_a_long_list_of_examples_is_checked() -> None:
+    items = "items: {type: object, properties: {a: {type: string, pattern: '^[a-z]+$', enum: [x, y]}}}"
+    assert said(schema(f"type: array\n{items}\nexample: [{','.join(['{a: x}'] * 1_000)}]")) == ""
+    assert "'z' is not one of" in said(schema(f"type: array\n{items}\nexample: [{','.join(['{a: z}'] * 1_000)}]"))
+
+
+def test_thousands_of_faults_below_a_long_name_are_told_in_no_time() -> None:
+    faults = ",".join(f"e{number}: {{type: x}}" for number in range(4_000))
+    begin = time.process_time()
+    found = said(schema(f"type: object\nproperties:\n  ? {'k' * 300_000}\n  : {{properties: {{{faults}}}}}"))
+    assert time.process_time() - begin < 5
+    assert "unknown type 'x'" in found
+    assert len(found) < 50 * 700
+
+
 def test_a_pattern_is_not_run_over_a_long_text() -> None:
     found = said(schema(f"type: object\nproperties: {{a: {{type: string, example: {'a' * 129}, pattern: b}}}}"))
     assert found == "S3 spec.configSchema: not checked: pattern"

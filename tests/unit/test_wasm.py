@@ -238,3 +238,12 @@ def test_an_elf_file_is_named_for_what_it_is() -> None:
         read(HOSTILE["another magic"])
     assert "ELF" in caught.value.remedy
     assert "GOOS=wasip1" in caught.value.remedy
+
+
+def test_names_of_functions_are_read_up_to_a_million() -> None:
+    count = leb(400_000)
+    names = custom("name", b"\x01" + leb(len(count) + 1_200_000) + count + b"\x01\x01a" * 400_000)
+    assert read(MAGIC + names * 2).custom_sections == ("name", "name")
+    for more in (names * 3, custom("name", b"\x02\x00" * 600_000) * 2):
+        with pytest.raises(MalformedModuleError, match="more than 1000000 names"):
+            read(MAGIC + more)
