@@ -80,9 +80,10 @@ def inspect(arguments: Namespace) -> dict[str, Any]:
 
 
 def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
+    from pluginyard.judge import add_findings
     from tasks.doors import registries
-    from tasks.doors.registries.judging import pull_artifact
-    from tasks.doors.registries.received import annotations_of, layers_of
+    from tasks.doors.registries.judging import judge_names, pull_artifact
+    from tasks.doors.registries.received import annotations_of
 
     reference = parse_reference(arguments.reference)
     site = find_machine().site
@@ -96,14 +97,15 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
         version = reference.tag if find_semver(reference.tag) else ""
         tell(f"pulling {reference} and judging it")
         pulled = pull_artifact(repository, reference.by_digest_or_tag, Path(folder), version=version)
+    verdict = add_findings(pulled.verdict, judge_names(repository, reference, pulled.manifest.digest))
     return {
         "reference": str(reference),
         "digest": pulled.manifest.digest,
         "media_type": pulled.manifest.media_type,
         "annotations": annotations_of(pulled.manifest),
-        "layers": [{"title": layer.title, **layer.to_json()} for layer in layers_of(pulled.manifest, str(reference))],
-        "verdict": pulled.verdict.to_json(),
-    }, pulled.verdict
+        "layers": [{"title": layer.title, **layer.to_json()} for layer in pulled.layers],
+        "verdict": verdict.to_json(),
+    }, verdict
 
 
 def tell(step: str) -> None:

@@ -131,7 +131,7 @@ def _descriptor(plain: Any) -> Descriptor:
     plain = plain if isinstance(plain, dict) else {}
     media_type, digest, size = plain.get("mediaType", ""), plain.get("digest"), plain.get("size")
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or not isinstance(media_type, str):
-        raise _unreadable("a descriptor has no valid digest or type")
+        raise _unreadable("a descriptor has no sha256 digest, or no type")
     if type(size) is not int or not 0 <= size < 1 << 63:
         raise _unreadable("a descriptor has no valid size")
     return Descriptor(media_type, digest, size, _strings(plain.get("annotations")))

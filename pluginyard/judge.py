@@ -6,6 +6,8 @@ Pure: whoever calls it brings the bytes. The same function judges what is about 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import BinaryIO
 
 from pluginyard.artifacts import (
@@ -29,7 +31,7 @@ from pluginyard.spec_documents import MAX_SPEC_BYTES, judge_documents
 from pluginyard.verdicts import Finding, GatewayVerdict, ModuleFacts, Refusal, Variant, Verdict, find
 from pluginyard.wasm import LIMIT_BYTES, MalformedModuleError, WasmModule, read_module
 
-__all__ = ["judge_artifact", "judge_documents", "judge_module", "judge_reference", "judge_tags"]
+__all__ = ["add_findings", "judge_artifact", "judge_documents", "judge_module", "judge_reference", "judge_tags"]
 
 
 def judge_artifact(
@@ -81,6 +83,11 @@ def judge_module(stream: BinaryIO, *, limit_bytes: int = LIMIT_BYTES) -> Verdict
     return _verdict(Extraction(module=module), [])
 
 
+def add_findings(verdict: Verdict, findings: Iterable[Finding]) -> Verdict:
+    """Return `verdict` with `findings` in their places among its own."""
+    return replace(verdict, findings=_sorted([*verdict.findings, *findings]))
+
+
 def _verdict(extraction: Extraction, findings: list[Finding], digest: str = "") -> Verdict:
     if extraction.refusal or not extraction.module:
         refusal = extraction.refusal or Refusal("M2", "no module", "no module was found")
@@ -124,10 +131,12 @@ def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(unique, key=lambda f: (order.get(f.level, 2), f.rule[0], int(re.sub(r"\D", "", f.rule)))))
 
 
-def judge_reference(repository: str, tag: str) -> tuple[Finding, ...]:
-    """Return whether a registry and a gateway accept this repository and tag (rule T1)."""
+def judge_reference(repository: str | None, tag: str | None) -> tuple[Finding, ...]:
+    """Return whether a registry and a gateway accept this repository and tag (rule T1); None is not looked at."""
     findings = []
     for check, text in ((check_repository, repository), (check_tag, tag)):
+        if text is None:
+            continue
         try:
             check(text, subject=text)
         except RequestError as error:

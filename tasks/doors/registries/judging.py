@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from pluginyard import oci
 from pluginyard.archives import PLUGIN, open_archive
-from pluginyard.errors import RegistryError
-from pluginyard.judge import judge_artifact
+from pluginyard.artifacts import ResolveChild, UnreadableManifestError, resolve_artifact
+from pluginyard.errors import PluginyardError, RegistryError
+from pluginyard.judge import judge_artifact, judge_reference, judge_tags
+from pluginyard.latest import LATEST, choose_newest_stable
 from pluginyard.oci import Descriptor, StoredManifest
 from pluginyard.plugins import PackedArtifact
-from pluginyard.verdicts import Verdict
-from tasks.doors.registries.received import blobs_of
+from pluginyard.references import ArtifactReference
+from pluginyard.rules import INFORMATION
+from pluginyard.verdicts import Finding, Verdict, find
 from tasks.doors.registries.repository import Repository
 
 _LIMIT = 256 << 20
+_MOST_BYTES = 1 << 30
+"""Most bytes of all blobs that are pulled: several times what a gateway takes."""
 _BLOCK = 1 << 20
 _THREADS = 4
 
@@ -27,6 +33,8 @@ class PulledArtifact:
     """Hold what a registry serves: the manifest, the verdict, and the folder with the blobs that were read."""
 
     manifest: StoredManifest
+    layers: tuple[Descriptor, ...]
+    """Of the image that gateways take: an index's child. None where there is no image."""
     verdict: Verdict
     folder: Path
 
@@ -46,8 +54,9 @@ def pull_artifact(
 ) -> PulledArtifact:
     """Pull a manifest and all its blobs into `folder`, and judge them; raise RegistryError where it is not there.
 
-    Every byte is compared with its digest. So where the manifest is that of `known`, whose bytes were judged before
-    they were pushed, the verdict is the one of then: it follows from the bytes.
+    What gateways would not take for an image is not pulled: the verdict says so. Every byte is compared with its
+    digest. So where the manifest is that of `known`, whose bytes were judged before they were pushed, the verdict is
+    the one of then: it follows from the bytes.
     """
     manifest = repository.find_manifest(tag_or_digest)
     if manifest is None:
@@ -63,18 +72,25 @@ def pull_artifact(
                 repository.pull_blob(blob, target)
         return path.open("rb")
 
-    def resolve_child(child: Descriptor) -> StoredManifest:
-        found = repository.find_manifest(child.digest)
+    @cache
+    def child_of(digest: str) -> StoredManifest:
+        found = repository.find_manifest(digest)
         if found is None:
-            raise RegistryError(f"the index names {child.digest}, which is not there", subject=str(repository))
+            raise RegistryError(
+                f"the index names {digest}, which is not there", subject=str(repository), remedy="publish it again"
+            )
         return found
 
-    if manifest.media_type not in (oci.INDEX, oci.DOCKER_MANIFEST_LIST):
-        # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
-            list(pool.map(lambda blob: open_blob(blob).close(), blobs_of(manifest, str(repository))))
+    def resolve_child(child: Descriptor) -> StoredManifest:
+        return child_of(child.digest)
+
+    layers, blobs = _contents(manifest, resolve_child)
+    _refuse_large(blobs, str(repository))
+    # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
+        list(pool.map(lambda blob: open_blob(blob).close(), blobs))
     if known and known.verdict and known.manifest.content == manifest.content:
-        return PulledArtifact(manifest, known.verdict, folder)
+        return PulledArtifact(manifest, layers, known.verdict, folder)
     verdict = judge_artifact(
         manifest=manifest,
         open_blob=open_blob,
@@ -82,7 +98,56 @@ def pull_artifact(
         version=version,
         declared_version=declared_version,
     )
-    return PulledArtifact(manifest, verdict, folder)
+    return PulledArtifact(manifest, layers, verdict, folder)
+
+
+def _contents(
+    manifest: StoredManifest, resolve_child: ResolveChild
+) -> tuple[tuple[Descriptor, ...], tuple[Descriptor, ...]]:
+    """Return the layers of the image, and its blobs, each once; none of both where gateways see no image."""
+    try:
+        artifact = resolve_artifact(manifest, resolve_child)
+    except UnreadableManifestError:
+        return (), ()
+    blobs = {blob.digest: blob for blob in (artifact.config, *artifact.layers)}
+    return artifact.layers, tuple(blobs.values())
+
+
+def _refuse_large(blobs: Iterable[Descriptor], subject: str) -> None:
+    total = sum(blob.size for blob in blobs)
+    if total > _MOST_BYTES:
+        raise RegistryError(
+            f"its blobs have {total:,} bytes; no plugin has more than {_MOST_BYTES:,}",
+            subject=subject,
+            remedy="check that the reference names a plugin",
+        )
+
+
+def judge_names(repository: Repository, reference: ArtifactReference, digest: str) -> tuple[Finding, ...]:
+    """Return what is wrong with the names of the artifact that has `digest`: rules T1 and T2.
+
+    T2 is for the newest stable version and for `latest`, where there is one.
+    """
+    found = judge_reference(reference.repository or None, reference.tag or None)
+    if reference.destination.is_layout or not reference.tag:
+        return found
+    try:
+        return (*found, *_judge_latest(repository, reference.tag, digest))
+    except PluginyardError as error:
+        said = f"not checked: {error.message}"
+        return (*found, find("T2", said, "ask for the right to list tags", level=INFORMATION))
+
+
+def _judge_latest(repository: Repository, tag: str, digest: str) -> tuple[Finding, ...]:
+    tags = repository.list_tags()
+    newest = str(choose_newest_stable(tags) or "")
+    if LATEST not in tags or tag not in (LATEST, newest):
+        return ()
+    other = repository.find_manifest(newest if tag == LATEST else LATEST) if newest else None
+    if other is None:
+        return ()
+    version, latest = (other.digest, digest) if tag == LATEST else (digest, other.digest)
+    return judge_tags(version, latest, True)
 
 
 def extract_module(archive: Path, target: Path) -> Path:
