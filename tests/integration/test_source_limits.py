@@ -62,3 +62,27 @@ def test_a_tag_that_leads_to_no_commit_says_what_it_leads_to(small_repository: P
     with pytest.raises(SourceError, match="wasm-go-a-v1.0.0 leads to a tree") as failure:
         sources.open_source(str(small_repository), tag="wasm-go-a-v1.0.0", cache=tmp_path)
     assert failure.value.remedy == "tag a commit"
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_words(small_repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "mirrors").touch()
+    with pytest.raises(SourceError, match="its mirror cannot be written: File exists") as failure:
+        sources.open_source(f"file://{small_repository}", cache=tmp_path)
+    assert "PLUGINYARD_CACHE" in failure.value.remedy
+
+
+@pytest.mark.parametrize("own", [{}, {"GIT_SSH_COMMAND": "ssh -p 2222"}, {"SSH_ASKPASS": "/usr/bin/my-askpass"}])
+def test_ssh_is_told_to_ask_nobody_unless_somebody_said_how_it_is_run(
+    own: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("GIT_SSH_COMMAND", "GIT_SSH", "SSH_ASKPASS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "ssh").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\nexit 255\n')
+    (tmp_path / "ssh").chmod(0o755)
+    with pytest.raises(SourceError):
+        sources.open_source("git@git.example:plugins.git", cache=tmp_path)
+    assert ("BatchMode=yes" in (tmp_path / "called").read_text()) is (not own)

@@ -34,7 +34,8 @@ def network_environment(url: str, ca_bundle: str) -> dict[str, str]:
         environment.pop("GIT_SSL_CAINFO", None)
     if _WITHOUT_SSH.match(url) or any(name in environment for name in _SSH):
         return environment
-    if git.Git().config("--default", "", "--get", "core.sshCommand"):
+    # A configuration that git cannot read is told by the fetch.
+    if git.Git().config("--default", "", "--get", "core.sshCommand", with_exceptions=False):
         return environment
     return environment | {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 

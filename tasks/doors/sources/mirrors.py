@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import git
+from git.exc import GitCommandError
 
 from pluginyard.errors import PluginyardError, SourceError
 from pluginyard.git_failures import GitFailure, judge_git_failure, strip_credentials
@@ -36,6 +38,19 @@ def update_mirror(url: str, mirrors: Path, *, ref: str = "", ca_bundle: str = ""
 
     `ref` is a full name that is wanted besides branches and tags (`refs/pull/7/head`).
     """
+    try:
+        return _update(url, mirrors, ref, ca_bundle)
+    except GitCommandError as error:
+        raise as_error(judge_git_failure(words_of(error)), url) from error
+    except OSError as error:
+        raise SourceError(
+            f"its mirror cannot be written: {error.strerror}",
+            subject=strip_credentials(url),
+            remedy="make room below PLUGINYARD_CACHE, and let this user read and write there",
+        ) from error
+
+
+def _update(url: str, mirrors: Path, ref: str, ca_bundle: str) -> str:
     mirrors.mkdir(parents=True, exist_ok=True)
     folder = mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
     with fetch_within(FETCH_SECONDS, strip_credentials(url)) as fetch, _held(_lock_of(folder), fetch):
@@ -69,6 +84,11 @@ def as_error(failure: GitFailure, repository: str) -> PluginyardError:
     if failure.transient:
         return SourceUnavailableError(f"cannot reach it: {failure.said}", subject=subject, remedy=failure.remedy)
     return SourceError(f"git cannot read it: {failure.said}", subject=subject, remedy=failure.remedy)
+
+
+def words_of(error: GitCommandError) -> str:
+    """Return what git printed on standard error, without the frame that GitPython puts around it."""
+    return re.sub(r"^\s*stderr: '(.*)'\s*$", r"\1", str(error.stderr), flags=re.DOTALL)
 
 
 class _Mirror:

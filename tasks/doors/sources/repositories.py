@@ -14,7 +14,7 @@ from pluginyard.errors import PluginyardError, SourceError
 from pluginyard.git_failures import judge_git_failure, strip_credentials
 from tasks.doors.sources.environment import quiet_environment
 from tasks.doors.sources.fetches import SourceUnavailableError
-from tasks.doors.sources.mirrors import as_error, is_mirror, remove_mirror, update_mirror
+from tasks.doors.sources.mirrors import as_error, is_mirror, remove_mirror, update_mirror, words_of
 
 _URL = re.compile(r"(?:https?|ssh|git|file)://|[^/\s]+@[^/\s:]+:")
 
@@ -40,12 +40,12 @@ def opened(folder: str, repository: str) -> Iterator[git.Repo]:
         try:
             yield repo
         except GitCommandError as error:
-            raise refused(str(error.stderr), folder, repository) from error
+            raise refused(words_of(error), folder, repository) from error
 
 
 def refused(said: str, folder: str, repository: str) -> PluginyardError:
     """Return the error for a repository in `folder` of which git says `said`; a mirror that is damaged goes."""
-    failure = judge_git_failure(re.sub(r"^\s*stderr: '(.*)'\s*$", r"\1", said, flags=re.DOTALL))  # GitPython's frame
+    failure = judge_git_failure(said)
     if failure.may_be_damage and is_mirror(Path(folder)):
         remove_mirror(Path(folder))
         subject = strip_credentials(repository)
