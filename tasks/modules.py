@@ -16,7 +16,7 @@ from pluginyard.judge import judge_artifact
 from pluginyard.manifests import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.packing import ARCHIVE_NAME, pack_module
-from pluginyard.plugins import PackedArtifact, PluginBuild
+from pluginyard.plugins import PackedArtifact, PluginBuild, total_size
 from pluginyard.recipes import BuiltModule
 from pluginyard.registry_quirks import choose_config_media_type, choose_registry_annotations
 from tasks.doors import containers, sources, toolchains
@@ -46,32 +46,42 @@ def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) ->
 @step("build-module", "{build.release.name} with {build.builder}", seconds=7200, retries=2)
 def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
     """Compile the module in a container, or by this machine's toolchain where no engine is."""
-    context = workspace.folder / "context.tar"
-    sources.write_context(build.source, build.plugin.context, context)
     target = ModuleStore(workspace.cache).path(build.fingerprint)
     if build.recipe.kind == "host":
-        module = _build_on_host(build, context, target, workspace)
+        module = _build_on_host(build, target, workspace)
     else:
-        module = _build_in_container(build, context, target, workspace, engine_address)
+        module = _build_in_container(build, target, workspace, engine_address)
     ModuleStore(workspace.cache).keep(build.fingerprint, module.digest)
     log(f"built: {module.size:,} bytes by {module.toolchain}, {module.digest}")
     return module
 
 
-def _build_in_container(
-    build: PluginBuild, context: Path, target: Path, workspace: Workspace, engine_address: str
-) -> BuiltModule:
+def _write_context(build: PluginBuild, workspace: Workspace) -> Path:
+    context = workspace.folder / "context.tar"
+    sources.write_context(build.source, build.plugin.context, context)
+    return context
+
+
+def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
     engine = containers.find_engine(engine_address)
     if engine is None:
         raise EngineUnavailableError(
             "the container engine is gone", subject=engine_address or "container engine", remedy="start it again"
         )
-    containers.sweep(engine, partial(is_alive, workspace.cache))
+    workspace.later(partial(containers.sweep, engine, partial(is_alive, workspace.cache)))
     image = containers.ensure_builder_image(
         engine, build.recipe.builder, build.build_settings, log, run_id=workspace.run_id
     )
     return containers.build_in_container(
-        engine, image, build.recipe, context, target, run_id=workspace.run_id, log=log, later=workspace.later
+        engine,
+        image,
+        build.recipe,
+        partial(_write_context, build, workspace),
+        target,
+        context_bytes=total_size(build.plugin.context),
+        run_id=workspace.run_id,
+        log=log,
+        later=workspace.later,
     )
 
 
@@ -117,7 +127,7 @@ def _archive_layer(module: BuiltModule, folder: Path) -> tuple[Descriptor, Path]
         return pack_module(content, module.size, target), path
 
 
-def _build_on_host(build: PluginBuild, context: Path, target: Path, workspace: Workspace) -> BuiltModule:
+def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> BuiltModule:
     toolchain = toolchains.find_toolchain(build.recipe.builder)
     if toolchain is None:
         raise BuildError(
@@ -129,7 +139,7 @@ def _build_on_host(build: PluginBuild, context: Path, target: Path, workspace: W
     return toolchains.build_on_host(
         toolchain,
         build.recipe,
-        context,
+        _write_context(build, workspace),
         target,
         log=log,
         workdir=workspace.folder / "build",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +12,10 @@ import pytest
 from pluginyard.builders import load_builder
 from pluginyard.errors import BuildError
 from pluginyard.oci import digest_of
-from pluginyard.recipes import BuiltModule, plan_recipe
+from pluginyard.recipes import BuiltModule, Limits, plan_recipe
 from tasks.doors.containers import build_in_container, ensure_builder_image
+from tasks.doors.containers.hardening import container_config
+from tasks.doors.containers.running import run_step
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 
@@ -95,13 +98,52 @@ class TestSameBytes:
         context = pack_context(GO_PLUGIN, tmp_path / "cold.tar")
         started = time.monotonic()
         built = build_in_container(
-            bench.engine, image, recipe, context, tmp_path / "cold.wasm", run_id=bench.run_id, log=bench.logged.append
+            bench.engine,
+            image,
+            recipe,
+            lambda: context,
+            tmp_path / "cold.wasm",
+            context_bytes=context.stat().st_size,
+            run_id=bench.run_id,
+            log=bench.logged.append,
         )
         assert time.monotonic() - started > 2, "it was not cold"
         return built.digest
 
     def test_twice_in_rust(self, bench: Bench) -> None:
         assert len({bench.build("rust", RUST_PLUGIN, needs_fetch=False).digest for _ in range(2)}) == 1
+
+
+NAMES = {f"{'deep/' * 30}ein-sehr-tiefer-Ort.txt": "deep\n", "größe 中文.txt": "wide", "main.sh": ""}
+
+
+@pytest.mark.parametrize("way", ["in memory", "on a volume"])
+def test_the_compiler_finds_every_file_however_it_is_handed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "on a volume":
+        monkeypatch.setattr("tasks.doors.containers.builds.MEMORY_CONTEXT", 0)
+    deepest = max(NAMES, key=len)
+    look = f"find . -type f | sort; cat '{deepest}'; stat -f -c %T ."
+    bench.shell(f'{look}; echo x > "$HOME/../out/plugin.wasm"', files=NAMES)
+    *found, content, kind = bench.log.splitlines()
+    assert sorted(found) == sorted(f"./{name}" for name in NAMES)
+    assert content == "deep"
+    assert (kind == "tmpfs") == (way == "in memory")
+
+
+def test_a_container_that_does_not_read_what_it_is_sent_says_how_it_ended(bench: Bench) -> None:
+    base = bench.settings.base_images.get("*") or "debian:trixie-slim"
+    config = container_config(
+        bench.engine, image=base, script="exit 3", environment={}, limits=Limits(), fed=True, run_id=bench.run_id
+    )
+    name = f"unread-{bench.run_id}"
+    bench.engine.client.create_container_from_config(config, name)
+    try:
+        ended = run_step(bench.engine, name, 60, bench.logged.append, send=lambda: io.BytesIO(bytes(8 << 20)))
+    finally:
+        bench.engine.client.remove_container(name, force=True)
+    assert (ended.exit_code, ended.expired) == (3, False)
 
 
 def test_two_builds_at_once_do_not_meet(bench: Bench) -> None:

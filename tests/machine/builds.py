@@ -123,7 +123,14 @@ class Bench:
         recipe = plan_recipe(chosen, plugin_folder=folder, settings=self.settings, **planning)
         write = log or self.logged.append
         return build_in_container(
-            self.engine, image, recipe, packed, self.folder / target, run_id=self.run_id, log=write
+            self.engine,
+            image,
+            recipe,
+            lambda: packed,
+            self.folder / target,
+            context_bytes=packed.stat().st_size,
+            run_id=self.run_id,
+            log=write,
         )
 
     def shell(self, compiling: str, *, fetching: str = "", **options: Any) -> BuiltModule:

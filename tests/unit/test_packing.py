@@ -3,10 +3,15 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import subprocess
 import sys
 import tarfile
+import zlib
 
+import pytest
+
+from pluginyard import packing
 from pluginyard.oci import ARCHIVE_LAYER, digest_of
 from pluginyard.packing import pack_module
 
@@ -50,3 +55,24 @@ def test_the_tar_within_is_whole_blocks_with_two_empty_ones_at_the_end() -> None
         assert len(plain) % 512 == 0
         assert plain.endswith(bytes(1024))
         assert len(plain) == 512 + -(-size // 512) * 512 + 1024
+
+
+def test_a_module_of_many_pieces_is_one_stream_of_bytes_that_threads_do_not_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = random.Random(7).randbytes(300_000) * 4
+    for size in (packing._PIECE - 512, packing._PIECE, packing._PIECE + 1, len(content)):
+        together = pack(content[:size])
+        plain = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        with tarfile.open(fileobj=io.BytesIO(plain.decompress(together[1]))) as tar:
+            assert tar.extractfile("plugin.wasm").read() == content[:size]
+        assert (plain.eof, plain.unused_data) == (True, b"")
+        with monkeypatch.context() as alone:
+            alone.setattr(packing, "_THREADS", 1)
+            assert pack(content[:size]) == together
+
+
+def test_a_piece_is_compressed_with_what_came_before_it() -> None:
+    beginning = random.Random(7).randbytes(packing._WINDOW // 2)
+    repeated = beginning * (2 * packing._PIECE // len(beginning))
+    assert pack(repeated)[0].size < 2 * len(beginning)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tasks.doors.containers.engines import Engine
 
 WORK = "/build"
+# A larger context is worked on in a volume: memory is what the compiler is for.
+MEMORY_CONTEXT = 32 * MIB
 CACHE = f"{WORK}/cache"
 FETCHED = f"{WORK}/fetched"
 RUN_LABEL = "io.pluginyard.run"
@@ -33,9 +35,13 @@ def container_config(
     limits: Limits,
     network: Literal["none", "default"] = "none",
     mounts: Sequence[dict[str, Any]] = (),
+    fed: bool = False,
     run_id: str,
 ) -> dict[str, Any]:
-    """Return the configuration of a container for one step, as the engine's API takes it."""
+    """Return the configuration of a container for one step, as the engine's API takes it.
+
+    One that is `fed` is handed its work on standard input, and has it in memory.
+    """
     return {
         "Image": image,
         # No working folder: the engine would create it inside the volume, as root's.
@@ -44,21 +50,24 @@ def container_config(
         "Env": [f"{name}={value}" for name, value in environment.items()],
         "User": f"{NOBODY}:{NOBODY}",
         "Labels": {RUN_LABEL: run_id},
+        **dict.fromkeys(("AttachStdin", "OpenStdin", "StdinOnce"), fed),
         "AttachStdout": True,
         "AttachStderr": True,
         "NetworkDisabled": network == "none",
-        "HostConfig": _host_config(engine, limits, network, list(mounts)),
+        "HostConfig": _host_config(engine, limits, network, list(mounts), fed),
     }
 
 
 def _host_config(
-    engine: Engine, limits: Limits, network: Literal["none", "default"], mounts: list[dict[str, Any]]
+    engine: Engine, limits: Limits, network: Literal["none", "default"], mounts: list[dict[str, Any]], fed: bool
 ) -> dict[str, Any]:
     alone = network == "none"
     mounted = {mount["Target"] for mount in mounts}
     # In memory: nothing to remove afterwards. A quarter of the step's memory each, which they count to.
     size = f"rw,nosuid,nodev,size={max(64 * MIB, limits.memory_bytes // 4)}"
-    tmpfs = {"/tmp": f"{size},mode=1777", CACHE: f"{size},uid={NOBODY},gid={NOBODY},mode=0755"}  # noqa: S108
+    own = f"{size},uid={NOBODY},gid={NOBODY},mode=0755"
+    # Compilers run what they have built: a volume lets them, and so must memory in its place.
+    tmpfs = {"/tmp": f"{size},mode=1777", CACHE: own} | ({WORK: f"{own},exec"} if fed else {})  # noqa: S108
     return {
         "NetworkMode": network,
         # The fetch step's authorities and netrc are put beside the volume, which a read-only root would refuse;

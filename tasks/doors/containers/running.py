@@ -8,10 +8,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from pluginyard.buildlogs import BuildLog
 from tasks.doors.containers.engines import Engine
+from tasks.doors.containers.streams import FedContainer
 
 # After the container was killed: how long its output may take to end before the connection is cut.
 GRACE_SECONDS = 15
@@ -65,24 +66,31 @@ def run_step(
     seconds: float,
     log: Callable[[str], None],
     take: Callable[[bytes], None] | None = None,
+    send: Callable[[], IO[bytes]] | None = None,
 ) -> Ended:
     """Start `container`, hand its output to `log` in blocks, and return how it ended.
 
-    Where there is a `take`, it is handed the standard output instead; what it raises ends the step.
+    Where there is a `take`, it is handed the standard output instead; what it raises ends the step. What `send`
+    returns is sent to the container's standard input; it is called once the container runs.
     """
     client = engine.client
     # Attached before it starts, or the first lines would be lost.
-    stream = client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
+    stream: Any = (
+        FedContainer(client, container)
+        if send
+        else client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
+    )
     lines = BuildLog(log, time.monotonic)
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
-        client.start(container)
         try:
-            for output, told in stream:
-                if output:
-                    (take or lines.feed)(output)
-                if told:
-                    lines.feed(told)
+            client.start(container)
+            with stream.fed(send()) if send else contextlib.nullcontext():
+                for output, told in stream:
+                    if output:
+                        (take or lines.feed)(output)
+                    if told:
+                        lines.feed(told)
         except BaseException:
             # An engine does not remove a container whose output somebody still might read.
             with contextlib.suppress(Exception):
