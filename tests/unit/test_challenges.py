@@ -45,6 +45,6 @@ def test_what_offers_nothing_we_know_is_no_challenge(header: str) -> None:
 
 @pytest.mark.parametrize("header", ['Basic a="' * 9000, 'a="\\",' * 9000, "Basic " * 9000, "Basic a=" + '"\\' * 30_000])
 def test_hostile_headers_are_read_in_no_time(header: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     parse_challenges(header)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1

@@ -81,10 +81,10 @@ def test_what_is_no_tag_is_refused(tag: str) -> None:
     "tag", ["wasm-go-a-v" + "9" * 5000 + ".0.0", "wasm-go-" + "a-" * 50000 + "v1", "wasm-go-a-v1." + "0" * 5000]
 )
 def test_what_is_longer_than_any_tag_is_refused_at_once(tag: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(RequestError, match="not a release tag") as refusal:
         parse_release_tag(tag)
-    assert time.monotonic() - begun < 0.1
+    assert time.process_time() - begun < 0.1
     assert len(str(refusal.value)) < 500
 
 

@@ -87,11 +87,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_spec_breaks_rule_s1_and_nothing_else_happens(case: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = judge_documents(HOSTILE[case])
     assert found
     assert {f.rule for f in found} == {"S1"}
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_no_tag_ever_makes_an_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,9 +102,9 @@ def test_no_tag_ever_makes_an_object(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_integer_in_base_sixty_and_a_date_are_text() -> None:
     assert said(changed(b"title: Request Block", b"title: 2024-99-99")) == ""
-    begin = time.perf_counter()
+    begin = time.process_time()
     judge_documents(changed(b"title: Request Block", b"title: 1" + b":1" * 100_000))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_merge_keys_are_followed() -> None:
@@ -179,20 +179,20 @@ def test_the_route_schema_is_judged_too() -> None:
     ["(a+)+$", "(a|aa)*b", "a*a*a*a*b", "([", "(?:a{1,9}){1,9}", r"(a)\1{5}", "a?" * 30 + "a" * 30, "(a|a)" * 30],
 )
 def test_a_pattern_that_could_run_for_long_is_not_run_but_said(pattern: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = judge_documents(
         schema(f"type: object\nproperties: {{a: {{type: string, example: {'a' * 100}!, pattern: '{pattern}'}}}}")
     )
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
     assert [(f.rule, f.level) for f in found] == [("S3", "I")]
     assert "pattern" in found[0].message
 
 
 def test_the_longest_pattern_that_is_run_ends_soon() -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     worst = "a*a*a?a?a?a?b"
     assert "not match" in said(schema(f"type: string\nexample: {'a' * 128}\npattern: {worst}"), "S3")
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 _NAMES = ",".join(f"e{number}" for number in range(9_000))
@@ -253,9 +253,9 @@ def test_a_reference_is_never_followed() -> None:
 def test_schemas_that_multiply_themselves_end() -> None:
     lines = ["type: object", "properties:", "  p0: &p0 {type: object, example: {}, properties: {x: {type: string}}}"]
     lines += [f"  p{i}: &p{i} {{type: object, properties: {{a: *p{i - 1}, b: *p{i - 1}}}}}" for i in range(1, 30)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert judge_documents(schema("\n".join(lines)))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 # S4

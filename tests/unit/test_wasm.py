@@ -199,19 +199,19 @@ def test_random_damage_never_gives_anything_but_the_documented_error() -> None:
 
 def test_random_bytes_after_the_header_never_take_long() -> None:
     source = random.Random(7)
-    begin = time.perf_counter()
+    begin = time.process_time()
     for size in (10, 1_000, 200_000):
         for _ in range(20):
             with pytest.raises(MalformedModuleError):
                 read(MAGIC + bytes([source.choice((1, 2, 3, 7))]) + leb(size) + source.randbytes(size))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_hundreds_of_thousands_of_types_take_seconds_at_most() -> None:
     count = 250_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert read(MAGIC + section(1, leb(count) + b"\x60\0\0" * count)).imports == ()
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_a_module_larger_than_the_limit_is_refused_before_it_is_read_whole() -> None:
