@@ -127,7 +127,9 @@ def _for_call(inputs: Any, ref: str, origin: Origin) -> Asked:
     name, version = _text(inputs, "plugin_name"), _optional_text(inputs, "version")
     language = _optional_text(inputs, "plugin_type") or "go"  # the first workflow knew Go only
     branch = _optional_text(inputs, "ref") or ref
-    if not _REF.fullmatch(branch):
+    if (
+        not _REF.fullmatch(branch) or not branch.isprintable()
+    ):  # no half of a character, nothing that turns a log around
         raise MalformedError("the ref is no name of a branch, tag or commit")
     if not _LANGUAGE.fullmatch(language) or len(name) > _LONGEST_NAME:
         raise MalformedError("plugin_type or plugin_name is no name")

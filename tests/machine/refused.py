@@ -114,6 +114,8 @@ _CALLS: dict[str, Any] = {
     "a ref that is an option": {"plugin_name": "x", "ref": "--upload-pack=x"},
     "a ref with a blank": {"plugin_name": "x", "ref": "a b"},
     "a ref with a range": {"plugin_name": "x", "ref": "a^{tree}"},
+    "a ref with half a character": {"plugin_name": "x", "ref": "a\ud800"},
+    "a ref that turns a log around": {"plugin_name": "x", "ref": "a\u202eb"},
 }
 MALFORMED = {name: sent(*event) for name, event in _EVENTS.items()} | {
     name: sent("workflow_dispatch", call("workflow-dispatch", inputs), ORG_SECRET) for name, inputs in _CALLS.items()
