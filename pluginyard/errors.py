@@ -5,6 +5,8 @@ The table in docs/reference.md is rendered from the classes below.
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class PluginyardError(Exception):
     """Say what failed (`message`), on which object (`subject`), and what to do about it (`remedy`)."""
@@ -22,6 +24,12 @@ class PluginyardError(Exception):
     def message(self) -> str:
         """Return the sentence that says what failed."""
         return str(self.args[0])
+
+    def add(self, message: str, remedy: str = "") -> Self:
+        """Say more of what failed, and of what to do about it."""
+        self.args = (f"{self.message}; {message}", *self.args[1:])
+        self.remedy = "; ".join(filter(None, (self.remedy, remedy)))
+        return self
 
     def __str__(self) -> str:
         head = f"{self.subject}: {self.message}" if self.subject else self.message

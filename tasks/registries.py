@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 
 from pluginyard import oci
 from pluginyard.batches import PlannedPlugin, RepositoryPlan, as_snapshot
-from pluginyard.errors import RegistryUnavailableError, VerificationError, VersionTakenError
+from pluginyard.errors import PluginyardError, RegistryUnavailableError, VerificationError, VersionTakenError
 from pluginyard.oci import StoredManifest
 from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
 from pluginyard.references import Destination
@@ -160,17 +160,36 @@ def log_in(build: PluginBuild, artifact: PackedArtifact, registries: Registries)
 def push_artifact(
     build: PluginBuild, artifact: PackedArtifact, registries: Registries, *, overwrite: bool
 ) -> tuple[Publication, ...]:
-    """Publish the artifact in every destination, then let `latest` follow; safe to repeat after any failure."""
+    """Publish the artifact in every destination and let `latest` follow there; safe to repeat after any failure.
+
+    One that fails holds back no other: the error says where the artifact is now.
+    """
     repositories = {place: registries.open(place, build.release.name) for place in build.destinations}
     if not overwrite and len(repositories) > 1:  # of a single one the door asks the same before it writes
         _refuse_taken(build, artifact, repositories)
-    states = {place: _publish(build, artifact, place, repositories, overwrite=overwrite) for place in repositories}
-    publications = []
+    states: dict[Destination, str] = {}
+    publications, failures = [], []
     for place, repository in repositories.items():
-        latest = _follow(build, artifact, repository)
-        log(f"{states[place]}: {place.reference_to(build.release.name, build.release.version)}; latest: {latest}")
-        publications.append(Publication(place, states[place], latest))
+        try:
+            states[place] = _publish(build, artifact, place, repositories, overwrite=overwrite)
+            log(f"{states[place]}: {place.reference_to(build.release.name, build.release.version)}")
+            latest = _follow(build, artifact, repository)
+            log(f"latest in {place}: {latest}")
+            publications.append(Publication(place, states[place], latest))
+        except PluginyardError as error:
+            failures.append(error)
+    if failures:
+        raise _partly(failures, states)
     return tuple(publications)
+
+
+def _partly(failures: Sequence[PluginyardError], states: Iterable[Destination]) -> PluginyardError:
+    """Return the first failure, with the others and with what is done: nobody should have to look for that."""
+    first = failures[0]
+    for other in failures[1:]:
+        first.add(f"{other.subject}: {other.message}")
+    done = ", ".join(map(str, states))
+    return first.add(f"the version is in {done}", "then run it again: only what is missing is done") if done else first
 
 
 @step("verify-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
