@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pluginyard.addresses import Address, RegistryAddress
 from pluginyard.errors import ConfigurationError
 from pluginyard.layouts import HIGRESS_LAYOUT, LanguageLayout
+from pluginyard.oci import CREATED, REVISION, VERSION
 
 FILE_NAME = "pluginyard.yaml"
 Gateway = Literal["higress", "istio", "envoy-gateway", "envoy"]
+MediaType = Annotated[str, Field(pattern=r"^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)?$")]  # RFC 6838, 4.2
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -30,6 +32,24 @@ class PluginSettings(BaseModel):
     builder: str = Field("", description="Builder that compiles it; empty: the one of its language")
     inputs: tuple[str, ...] = Field((), description="Further files or folders that the compiler reads")
     probe: Mapping[str, Any] | None = Field(None, description="What a real Envoy is asked, and must answer")
+
+
+class RegistrySettings(BaseModel):
+    """What one registry insists on; the registries of a release share one digest, so they may not contradict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config_media_type: MediaType = Field("", description="Media type of the manifest's config")
+    annotations: Mapping[str, str] = Field(default_factory=dict, description="Further annotations of the manifest")
+
+    @field_validator("annotations")
+    @classmethod
+    def _leave_ours(cls, annotations: Mapping[str, str]) -> Mapping[str, str]:
+        """Refuse what look-ups and watches read: by it they know what is published."""
+        for key in annotations:
+            if key in (CREATED, REVISION, VERSION) or key.startswith("io.pluginyard."):
+                raise ValueError(f"{key} is set by pluginyard")
+        return annotations
 
 
 class RepositorySettings(BaseModel):
@@ -45,7 +65,11 @@ class RepositorySettings(BaseModel):
     source_url: Address = Field("", description="Address of the repository for the artifact's annotations")
     latest: Literal["forward", "never"] = Field("forward", description="Whether the tag latest follows stable versions")
     tidy: bool = Field(False, description="Run go mod tidy before building, as the old workflow did")
-    config_media_type: str = Field("", description="Media type of the manifest's config, for a registry that insists")
+    config_media_type: MediaType = Field("", description="Media type of the manifest's config, for every registry")
+    registry_settings: Mapping[str, RegistrySettings] = Field(
+        default_factory=dict,
+        description="What a registry insists on, by host, with * and ? allowed; the first that fits",
+    )
     plugins: Mapping[str, PluginSettings] = Field(default_factory=dict, description="Settings by plugin name")
 
     @property

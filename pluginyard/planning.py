@@ -17,6 +17,7 @@ from pluginyard.plugins import Plugin, PluginBuild, Source, SourceTree
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.recipes import MIB, BuildSettings, Limits, plan_recipe
 from pluginyard.references import Destination, check_tag, parse_destination
+from pluginyard.registry_quirks import refuse_contradictions
 from pluginyard.releases import (
     Release,
     check_language,
@@ -87,6 +88,8 @@ def plan_build(
     `settings` are those of the commit, where they are loaded already: of many plugins each would load them again.
     """
     settings = settings or load_settings(tree, read)
+    destinations = choose_destinations(request, site, settings)
+    refuse_contradictions([place.host for place in destinations], settings)
     plugin = find_plugin(tree, release, settings, builders, read)
     builder = choose_builder(builders, plugin.builder)
     how = build_settings(site, settings)
@@ -108,7 +111,7 @@ def plan_build(
         build_settings=how,
         settings=settings,
         fingerprint=fingerprint_of(plugin, recipe.identity),
-        destinations=choose_destinations(request, site, settings),
+        destinations=destinations,
     )
 
 

@@ -1,4 +1,6 @@
-"""What differs from registry to registry, as one table; no gateway looks at any of it.
+"""What differs from registry to registry: one table, and over it what a repository configures (`registry_settings`).
+
+No gateway looks at any of it. All registries of a release get the same digest, so what they want must go together.
 
 >>> choose_config_media_type(["127.0.0.1:5000"])
 'application/vnd.unknown.config.v1+json'
@@ -6,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from pluginyard.configuration import RegistrySettings, RepositorySettings
 from pluginyard.errors import ConfigurationError
 
 UNKNOWN_CONFIG = "application/vnd.unknown.config.v1+json"
@@ -22,13 +25,12 @@ class RegistryQuirks:
     """Say what is special about the registries whose host matches `pattern`."""
 
     pattern: str
-    config_media_type: str = UNKNOWN_CONFIG
+    config_media_type: str = ""
+    """What the registry insists on; empty: it takes what every published plugin has."""
     api_host: str = ""
     """Host that answers the API where it is not the one in the reference."""
     credential_keys: tuple[str, ...] = ()
     """Names under which Docker keeps the credentials, besides the host itself."""
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    """Manifest annotations the registry wants."""
 
 
 # First match wins; the last row is everyone else. UNKNOWN_CONFIG is what oras 1.0.0 wrote and what
@@ -46,36 +48,59 @@ ABSENT_CODES = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
 
 def find_quirks(host: str) -> RegistryQuirks:
     """Return the row of the table for `host` (its port does not matter)."""
-    name = host.lower() if host.startswith("[") else host.lower().partition(":")[0]
-    return next(row for row in QUIRKS if row.pattern == "*" or fnmatchcase(name, row.pattern))
+    return next(row for row in QUIRKS if _fits(host, row.pattern))
 
 
-def choose_config_media_type(hosts: Iterable[str], configured: Mapping[str, str] | None = None) -> str:
+def choose_config_media_type(hosts: Iterable[str], settings: RepositorySettings | None = None) -> str:
     """Choose one config media type for all `hosts`, so that each of them gets the same digest.
 
-    `configured` maps host patterns to media types and wins over the table. Where one registry wants an
-    image's configuration all get it: it is the type that every registry must accept. Raises
-    ConfigurationError where the configured types contradict each other.
+    A host's own settings win over those for all, and these over the table. Raises ConfigurationError where two
+    hosts want different ones.
     """
-    wanted = {_config_media_type(host, configured or {}) for host in hosts} or {UNKNOWN_CONFIG}
+    known = settings or RepositorySettings()
+    wanted: dict[str, str] = {}
+    for host in hosts:
+        own = _own(host, known).config_media_type or known.config_media_type or find_quirks(host).config_media_type
+        if own:
+            wanted.setdefault(own, host)
     if len(wanted) > 1:
-        wanted -= {UNKNOWN_CONFIG}
-    if len(wanted) > 1:
-        raise ConfigurationError(
-            "the registries are configured to different config media types, so their digests would differ",
-            subject=", ".join(sorted(wanted)),
-            remedy=f"configure {IMAGE_CONFIG} for all of them, or publish to one after the other",
-        )
-    return wanted.pop()
+        raise _contradiction("config media types", wanted)
+    return next(iter(wanted), UNKNOWN_CONFIG)
 
 
-def choose_registry_annotations(hosts: Iterable[str]) -> dict[str, str]:
-    """Return the manifest annotations that the registries of `hosts` want, together."""
-    return {key: text for host in hosts for key, text in sorted(find_quirks(host).annotations.items())}
+def choose_registry_annotations(hosts: Iterable[str], settings: RepositorySettings) -> dict[str, str]:
+    """Return the annotations that are configured for `hosts`, together; raise ConfigurationError for two values."""
+    found: dict[str, dict[str, str]] = {}
+    for host in hosts:
+        for key, text in _own(host, settings).annotations.items():
+            found.setdefault(key, {}).setdefault(text, host)
+    for key, values in found.items():
+        if len(values) > 1:
+            raise _contradiction(f"values of the annotation {key}", values)
+    return {key: next(iter(values)) for key, values in sorted(found.items())}
 
 
-def _config_media_type(host: str, configured: Mapping[str, str]) -> str:
-    for pattern, media_type in configured.items():
-        if fnmatchcase(host.lower(), pattern.lower()):
-            return media_type
-    return find_quirks(host).config_media_type
+def refuse_contradictions(hosts: Collection[str], settings: RepositorySettings) -> None:
+    """Raise ConfigurationError where what is configured for `hosts` cannot be one manifest."""
+    choose_config_media_type(hosts, settings)
+    choose_registry_annotations(hosts, settings)
+
+
+def _own(host: str, settings: RepositorySettings) -> RegistrySettings:
+    fitting = (own for pattern, own in settings.registry_settings.items() if _fits(host, pattern))
+    return next(fitting, RegistrySettings())
+
+
+def _fits(host: str, pattern: str) -> bool:
+    """Tell whether `pattern` means `host`, with its port or without."""
+    whole = host.lower()
+    name = whole if whole.startswith("[") else whole.partition(":")[0]
+    return fnmatchcase(whole, pattern.lower()) or fnmatchcase(name, pattern.lower())
+
+
+def _contradiction(what: str, wanted: Mapping[str, str]) -> ConfigurationError:
+    return ConfigurationError(
+        f"the registries want different {what}, so their digests would differ",
+        subject=", ".join(f"{host or 'the layout folder'}: {value}" for value, host in wanted.items()),
+        remedy="set one for all of them in pluginyard.yaml, or publish to one after the other",
+    )

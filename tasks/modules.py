@@ -93,8 +93,9 @@ def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace)
     layers = [*_document_layers(build, folder), _archive_layer(module, folder)]
     (folder / "config.json").write_bytes(CONFIG_CONTENT)
     hosts = [place.host for place in build.destinations]
-    config_type = build.settings.config_media_type or choose_config_media_type(hosts)
-    annotations = choose_annotations(build, build.settings.source_url) | choose_registry_annotations(hosts)
+    config_type = choose_config_media_type(hosts, build.settings)
+    own = choose_registry_annotations(hosts, build.settings)
+    annotations = choose_annotations(build, build.settings.source_url) | own
     manifest = render_manifest([layer for layer, _ in layers], annotations, config_type)
     files = {layer.digest: str(path) for layer, path in layers} | {
         digest_of(CONFIG_CONTENT): str(folder / "config.json")

@@ -112,6 +112,17 @@ def test_a_second_publish_builds_nothing_and_changes_nothing(example: Path, tmp_
     assert names(task_runs) == [name for name in NINE if name not in ("build-module", "pack-artifact")]
 
 
+def test_what_is_configured_for_a_registry_stands_in_the_manifest(example: Path, tmp_path: Path) -> None:
+    own = {"config_media_type": "application/vnd.oci.image.config.v1+json", "annotations": {"com.example.team": "edge"}}
+    path = example / "pluginyard.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "registry_settings": {"*": own}}))
+    commit(example, "what the registry insists on")
+    digest = publish(example, tmp_path / "out", plugin="request-block", version="1.0.0")["digest"]
+    manifest = json.loads((tmp_path / "out/blobs/sha256" / digest.removeprefix("sha256:")).read_bytes())
+    assert manifest["config"]["mediaType"] == own["config_media_type"]
+    assert manifest["annotations"]["com.example.team"] == "edge"
+
+
 def test_publishing_again_mends_a_layout_folder_whose_blob_was_damaged(example: Path, tmp_path: Path) -> None:
     first = publish(example, tmp_path / "out")
     blob = tmp_path / "out/blobs/sha256" / first["layers"][-1]["digest"].removeprefix("sha256:")

@@ -66,6 +66,14 @@ def plan(
     )
 
 
+def test_settings_of_registries_that_contradict_each_other_are_refused_before_anything_is_built() -> None:
+    wants = "registry_settings: {a: {config_media_type: x/a}, b: {config_media_type: x/b}}"
+    files = FILES | {"pluginyard.yaml": wants}
+    with pytest.raises(ConfigurationError, match="digests would differ"):
+        plan(files, registries=["a/p", "b/p"])
+    assert plan(files, registries=["a/p", "c/p"]).settings.registry_settings["a"].config_media_type == "x/a"
+
+
 def test_documents_become_layers_in_the_order_of_the_specification() -> None:
     assert [item.title for item in plan().plugin.documents] == ["spec.yaml", "README.md", "README_EN.md", "icon.png"]
     assert plan().plugin.documents[2].media_type == "application/vnd.module.wasm.doc.v1.en+markdown"

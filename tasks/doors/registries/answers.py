@@ -109,7 +109,9 @@ def error_of(
         )
     if status in {400, 403, 415} and _TYPE_REFUSED.search(words):
         return RegistryError(
-            said, subject=subject, remedy=f"the registry refuses a media type: configure {IMAGE_CONFIG}"
+            said,
+            subject=subject,
+            remedy=f"it refuses a media type: set config_media_type: {IMAGE_CONFIG} for it in pluginyard.yaml",
         )
     if status in {401, 403}:
         return denied(said, subject, who)
