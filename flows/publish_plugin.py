@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Any
 
 from prefect import flow
+from prefect.runtime import flow_run
 
-from flows.beginning import begin
-from flows.machine import Machine, host_version
+from flows.beginning import MOST_RUNS, begin
+from flows.machine import Machine, find_machine, host_version
+from pluginyard.commit_statuses import find_forge
+from pluginyard.errors import PluginyardError, RepeatedCrashError
 from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.site import choose_repository
@@ -19,6 +24,7 @@ from tasks.limits import at_most
 from tasks.modules import build_once, pack_artifact
 from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
 from tasks.reports import RunPage, post_report
+from tasks.site_variables import find_site_variable
 from tasks.sources import checkout_source, detect_files, resolve_release
 
 STEPS = 9
@@ -31,7 +37,11 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     Args:
         request: What to publish, and where
     """
-    machine = begin()
+    try:
+        machine = begin()
+    except RepeatedCrashError as error:
+        _tell_of_crashes(request, error)
+        raise
     request = request.at(choose_repository(request.repository, machine.site))
     with open_workspace(machine.cache) as workspace, RunPage(STEPS, f"publish {request.title}") as done:
         release = done(resolve_release(request))
@@ -51,6 +61,18 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
             registries = Registries(machine.site, plain_http=request.plain_http)
             known = find_published(build, registries, overwrite=request.overwrite)
             return publish_build(request, build, known, machine, registries, workspace, done).to_json()
+
+
+def _tell_of_crashes(request: PublishRequest, error: RepeatedCrashError) -> None:
+    """Tell the commit, whose status is pending since the run's first begin; once only, should this crash too."""
+    if flow_run.run_count != MOST_RUNS + 1 or find_forge(os.environ) is None:
+        return
+    with suppress(PluginyardError):
+        machine = find_machine(variable=find_site_variable())
+        request = request.at(choose_repository(request.repository, machine.site))
+        release = resolve_release(request)
+        with told_at_commit(checkout_source(request, release, machine.cache, site=machine.site), release):
+            raise error
 
 
 def publish_build(

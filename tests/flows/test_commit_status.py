@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows.publish_plugin import publish_plugin
-from pluginyard.errors import BuildError
+from pluginyard.errors import BuildError, RepeatedCrashError
 from pluginyard.publish_requests import PublishRequest
 from tests.machine.example_repository import commit, git
 from tests.machine.status_forge import StatusForge, run_status_forge
@@ -73,6 +73,18 @@ def test_a_release_that_fails_is_a_failure_at_its_commit(forge: StatusForge, hos
         publish(tmp_path / "out")
     assert [state for state, _ in told(forge)] == ["pending", "failure"]
     assert told(forge)[1][1].startswith("request-block 1.0.0: ")
+
+
+def test_a_release_whose_runs_crashed_too_often_is_a_failure_at_its_commit(
+    forge: StatusForge, hosted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for begun, calls in ((4, 2), (5, 2)):
+        monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__RUN_COUNT", str(begun))
+        with pytest.raises(RepeatedCrashError):
+            publish(tmp_path / "out")
+        assert len(forge.calls) == calls, "a run that crashes while it tells is not begun for ever"
+    assert told(forge)[-1] == ("failure", "request-block 1.0.0: begun 3 times already, and never came to an end")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_forge_that_refuses_the_status_fails_no_release(forge: StatusForge, hosted: Path, tmp_path: Path) -> None:
