@@ -15,7 +15,9 @@ LAYOUT_SCHEME = "oci:"
 # distribution-spec v1.1, "Pulling manifests": the grammars of a name and of a tag.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAMESPACE = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1035, 2.3.1: no name server is asked for others
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]{{1,5}}))?")
+_USER = re.compile(r"^.*@(?!sha256:)", re.DOTALL)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -86,20 +88,33 @@ def parse_destination(text: str) -> Destination:
         if not path:
             raise RequestError("the layout folder has no path", subject=text, remedy="write oci:PATH")
         return Destination("", path.rstrip("/") or "/")
+    shown = _without_password(text)
     host, _, namespace = text.removeprefix("docker://").partition("/")
+    if shown != text:
+        raise RequestError(
+            "a destination holds no user or password",
+            subject=shown,
+            remedy="write HOST/NAMESPACE; credentials are read from the environment, a block or docker login",
+        )
     if "://" in text and not text.startswith("docker://"):
         raise RequestError(
             "a destination has no scheme",
             subject=text,
             remedy="write HOST/NAMESPACE (--plain-http for HTTP), or oci:PATH",
         )
-    if not _HOST.fullmatch(host) or not namespace:
+    found = _HOST.fullmatch(host)
+    if not found or int(found[1] or 0) > 65535 or not namespace:
         raise RequestError(
             "not a registry destination",
             subject=text,
             remedy="write HOST/NAMESPACE, or oci:PATH for a folder",
         )
     return Destination(host, check_repository(namespace, subject=text))
+
+
+def _without_password(text: str) -> str:
+    """Return `text` without what stands before an @ that begins no digest: it is quoted in errors."""
+    return text if text.startswith(LAYOUT_SCHEME) else _USER.sub("***@", text)
 
 
 def check_repository(path: str, *, subject: str) -> str:
@@ -130,6 +145,8 @@ def parse_reference(text: str) -> ArtifactReference:
 
     Raises RequestError. The default tag is what a gateway assumes (image-spec, step 1 of the loader).
     """
+    if _without_password(text) != text:
+        parse_destination(text)  # says so
     head, at, digest = text.removeprefix("docker://").partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise RequestError("the digest is not sha256:<64 hex>", subject=text, remedy="copy it from the report")

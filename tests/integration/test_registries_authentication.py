@@ -11,6 +11,8 @@ import pytest
 
 from pluginyard.errors import AuthenticationError, RegistryError
 from pluginyard.references import Destination
+from pluginyard.site import Site
+from tasks.connections import Registries
 from tasks.doors.registries import (
     Access,
     Connection,
@@ -98,6 +100,22 @@ def test_a_wrong_password_is_sent_once_for_all_repositories_of_a_host(
     passwords = [seen for seen in faulty_proxy.seen if seen.authorization.startswith("Basic ")]
     asked = registry.tokens.asked[before:] if registry.tokens else passwords
     assert len(asked) == 1
+
+
+def test_a_run_sends_a_wrong_password_once_whatever_it_opens(
+    faulty_proxy: FaultyProxy, basic_registry: RunningRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGISTRY_USERNAME", USERNAME)
+    monkeypatch.setenv("REGISTRY_PASSWORD", "wrong-s3cret")
+    faulty_proxy.upstream = basic_registry.host
+    now = [0.0]
+    registries = Registries(Site(plain_http=(faulty_proxy.host,)), plain_http=False, clock=lambda: now[0])
+    place = Destination(faulty_proxy.host, "team/plugins")
+    for _ in range(3):
+        with pytest.raises(AuthenticationError):
+            registries.open(place, new_name()).find_manifest("1.0.0")
+        now[0] += 1000  # its connections are opened anew
+    assert sum(bool(seen.authorization) for seen in faulty_proxy.seen) == 1
 
 
 def test_a_password_that_was_taken_is_not_held_back_by_one_repository(

@@ -17,6 +17,7 @@ from pluginyard.errors import ConfigurationError, RegistryError, RegistryUnavail
 from pluginyard.oci import Descriptor, digest_of
 from pluginyard.references import Destination
 from pluginyard.site import Site
+from tasks.connections import Registries
 from tasks.doors.registries import Access, access_to, open_repository
 from tests.machine.artifacts import FAST, new_name, through
 from tests.machine.certificates import make_certificate
@@ -176,6 +177,14 @@ def test_with_plain_http_asked_for_what_speaks_tls_is_still_spoken_to_over_tls(
     assert access_to("named.example.com", site, plain_http=False).plain_http, "and is not asked"
     assert access_to(open_registry.host, Site(plain_http=True), plain_http=False).plain_http
     assert time.monotonic() - began < 3
+
+
+def test_one_run_may_use_a_registry_with_tls_and_one_without(
+    open_registry: RunningRegistry, tls_registry: RunningRegistry
+) -> None:
+    registries = Registries(Site(ca_bundle=tls_registry.ca_bundle), plain_http=True)
+    for registry in (open_registry, tls_registry):
+        assert registries.open(Destination(registry.host, "team"), new_name()).find_manifest("1.0.0") is None
 
 
 def test_what_lies_behind_a_proxy_is_taken_to_speak_tls(monkeypatch: pytest.MonkeyPatch) -> None:

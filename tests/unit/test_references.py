@@ -34,6 +34,10 @@ def test_a_destination_is_a_namespace_or_a_folder(text: str, host: str, namespac
         ("registry.example.com/a//b", "choose another"),
         ("oci:", "oci:PATH"),
         ("user:pw@host/x", "HOST/NAMESPACE"),
+        ("a..b/x", "HOST/NAMESPACE"),
+        (f"{'a' * 64}.example.com/x", "HOST/NAMESPACE"),
+        ("host-/x", "HOST/NAMESPACE"),
+        ("host:65536/x", "HOST/NAMESPACE"),
     ],
 )
 def test_what_is_no_destination_is_refused(text: str, remedy: str) -> None:
@@ -64,6 +68,31 @@ def test_a_reference_names_a_tag_or_a_digest(text: str, repository: str, tag: st
 def test_what_is_no_reference_is_refused(text: str) -> None:
     with pytest.raises(RequestError):
         parse_reference(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user:s3cret@host/x",
+        "https://user:s3cret@host/x",
+        "docker://user:s3cret@host/x:1",
+        "user:s3cr@et@host/x:1",
+        "user:s3/cret@host/x",
+        f"user:s3cret@host/x@{DIGEST}",
+        "user:s3cret@sha256:1@host/x",
+    ],
+)
+def test_a_password_in_a_reference_is_refused_and_repeated_nowhere(text: str) -> None:
+    for parse in (parse_destination, parse_reference):
+        with pytest.raises(RequestError, match="holds no user or password") as refusal:
+            parse(text)
+        assert "cret" not in f"{refusal.value!r} {refusal.value}"
+        assert "host/x" in refusal.value.subject
+        assert "environment" in refusal.value.remedy
+
+
+def test_a_layout_folder_may_have_an_at_in_its_path() -> None:
+    assert parse_destination("oci:/srv/a@b").namespace == "/srv/a@b"
 
 
 def test_a_layout_folder_names_plugin_and_version_in_one_tag_that_reads_back() -> None:
