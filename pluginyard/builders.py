@@ -80,10 +80,11 @@ class HostToolchain(_Section):
 
 
 class NeededBy(_Section):
-    """Say when there is something to fetch: the file is missing, or a line of it matches."""
+    """Say when there is something to fetch: a line of the file matches, or it may lie above the plugin's folder."""
 
-    file: str = Field(description="File of the plugin's folder, as go.mod")
+    file: str = Field(description="File of the plugin's folder, as go.sum")
     pattern: Pattern = Field(description="Regular expression, looked for line by line")
+    missing: bool = Field(True, description="Whether there is something to fetch where the file is missing")
 
 
 class Fetch(_Section):
@@ -161,9 +162,9 @@ class Builder:
         if fetch is None or fetch.needed_by is None:
             return fetch is not None
         content = read(fetch.needed_by.file)
-        return content is None or bool(
-            re.search(fetch.needed_by.pattern, content.decode("utf-8", "replace"), re.MULTILINE)
-        )
+        if content is None:
+            return fetch.needed_by.missing
+        return bool(re.search(fetch.needed_by.pattern, content.decode("utf-8", "replace"), re.MULTILINE))
 
 
 def load_builder(name: str, files: Mapping[str, bytes]) -> Builder:

@@ -113,9 +113,8 @@ def test_the_version_is_read_from_what_a_toolchain_prints(name: str, printed: st
 @pytest.mark.parametrize(
     ("name", "file", "content", "needed"),
     [
-        ("go", "go.mod", b"module x\n\ngo 1.24\n", False),
-        ("go", "go.mod", b"module x\n\nrequire a.example/b v1.0.0\n", True),
-        ("go", "go.mod", b"module x\nrequire (\n\ta.example/b v1.0.0\n)\n", True),
+        ("go", "go.sum", b"", False),
+        ("go", "go.sum", b"a.example/b v1.0.0 h1:x=\n", True),
         ("rust", "Cargo.lock", b'[[package]]\nname = "x"\n', False),
         ("rust", "Cargo.lock", b'[[package]]\nname = "x"\nsource = "registry+https://x"\n', True),
     ],
@@ -128,3 +127,7 @@ def test_there_is_something_to_fetch_where_the_lock_says_so(name: str, file: str
 
 def test_a_missing_lock_may_lie_above_the_plugin_so_dependencies_are_fetched() -> None:
     assert shipped("rust").needs_fetch(lambda _: None)
+
+
+def test_without_go_sum_every_module_that_a_plugin_requires_lies_in_the_repository() -> None:
+    assert not shipped("go").needs_fetch(lambda _: None)

@@ -136,9 +136,9 @@ def test_the_fingerprint_changes_with_what_is_published_and_with_nothing_else() 
 
 
 def test_nothing_is_fetched_where_there_is_nothing_to_fetch() -> None:
-    assert plan().recipe.fetch is None
-    needing = {**FILES, f"{GO}/go.mod": "module x\n\nrequire example.com/y v1.0.0\n"}
-    assert plan(needing).recipe.fetch is not None
+    requiring = {**FILES, f"{GO}/go.mod": "module x\n\nrequire example.com/y v1.0.0\n"}
+    assert plan().recipe.fetch is plan(requiring).recipe.fetch is None
+    assert plan({**requiring, f"{GO}/go.sum": "example.com/y v1.0.0 h1:x=\n"}).recipe.fetch is not None
 
 
 def test_an_unknown_plugin_is_told_its_nearest_neighbour() -> None:
