@@ -94,7 +94,7 @@ def fill_in_the_form(page: Page, site: DeployedServer, repository: str, tag: str
     """Open the form of publish-plugin/on-demand and fill it in."""
     page.open(site.url.removesuffix("/api") + "/deployments")
     page.see("publish-plugin", "publish-plugins", "verify-published", "watch-tags")
-    page.press("on-demand")
+    page.follow(f"/deployments/deployment/{site.deployment('publish-plugin/on-demand')['id']}")
     page.press("Run")
     page.press("Custom run")
 
