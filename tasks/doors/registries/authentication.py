@@ -24,32 +24,13 @@ from pluginyard.retries import is_transient_status
 from tasks.doors.registries.access import Credentials
 from tasks.doors.registries.answers import RegistryBusyError, denied
 from tasks.doors.registries.passwords import PasswordTrial
+from tasks.doors.registries.scopes import actions_of, scope_text
 
 _CLIENT = "pluginyard"
 # Docker's token specification: 60 s where `expires_in` is not said; renewed a little before that.
 _DEFAULT_SECONDS = 60
 _MARGIN_SECONDS = 10
 _PASSWORD_REFUSED = "the registry refuses user name and password (401)"  # noqa: S105 (a sentence)
-
-
-def scopes_of(repository: str, actions: str) -> frozenset[str]:
-    """Return the scopes for `actions` (`pull` or `pull,push`) on a repository, one action each."""
-    return frozenset(f"repository:{repository}:{action}" for action in actions.split(","))
-
-
-def _actions(scope: str) -> frozenset[str]:
-    """Split `repository:a:pull,push` into one scope an action, so that sets of them can be compared."""
-    heads = (one.rpartition(":") for one in scope.split())
-    return frozenset(f"{head}:{action}" for head, _, actions in heads for action in actions.split(",") if head)
-
-
-def _scope_text(scopes: frozenset[str]) -> str:
-    """Join the scopes as token services expect them: the actions on one repository together."""
-    actions: dict[str, list[str]] = {}
-    for scope in sorted(scopes):
-        head, _, action = scope.rpartition(":")
-        actions.setdefault(head, []).append(action)
-    return " ".join(f"{head}:{','.join(listed)}" for head, listed in actions.items())
 
 
 def _encode(credentials: Credentials) -> str:
@@ -141,7 +122,7 @@ class Authentication:
             asked = challenge.parameters
             realm = self._check_realm(asked.get("realm", "")) if challenge.scheme == "bearer" else ""
             self._challenge = _Challenge(realm, asked.get("service", ""))
-            return _actions(asked.get("scope", "")).union(*(token.scopes for token in refused))
+            return actions_of(asked.get("scope", "")).union(*(token.scopes for token in refused))
 
     @contextmanager
     def sending(self, header: str | None) -> Iterator[Callable[[requests.Response], None]]:
@@ -209,7 +190,7 @@ class Authentication:
         return realm
 
     def _ask(self, realm: str, service: str, scopes: frozenset[str]) -> requests.Response:
-        fields = {"scope": _scope_text(scopes)} | ({"service": service} if service else {})
+        fields = {"scope": scope_text(scopes)} | ({"service": service} if service else {})
         if self._credentials is None:
             return self._fetch("GET", realm, fields, None)
         if self._credentials.is_identity_token:
