@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 
@@ -53,7 +52,7 @@ def test_a_variable_that_is_not_valid_ends_the_run_with_its_name(example: Path) 
 
 def test_no_more_than_the_limit_run_at_once_whoever_asks() -> None:
     with get_client(sync_client=True) as client:
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=f"{LIMIT_PREFIX}builder-go", limit=1))
+        client.upsert_global_concurrency_limit_by_name(f"{LIMIT_PREFIX}builder-go", 1)
     site = load_site({"PLUGINYARD_LIMITS": "builder-go=1"})
     inside, most = [0], [0]
 
