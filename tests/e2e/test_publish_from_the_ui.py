@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-import json
 import re
-import tempfile
 import time
-from collections.abc import Iterator
+import urllib.error
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.machine.browsers import Page
 from tests.machine.deployed_server import DeployedServer, await_that
 from tests.machine.git_daemon import GitDaemon
+from tests.machine.loopback import direct, json_request
+from tests.machine.registries import RunningRegistry
+from tests.machine.workers import faults_of
 
 TAG = "wasm-go-request-block-v1.0.0"
 BROKEN_TAG = "wasm-go-broken-no-abi-v1.0.0"
@@ -36,23 +35,33 @@ STEPS = (
 )
 
 
-@pytest.fixture
-def layout() -> Iterator[Path]:
-    # Not in pytest's folder: its name is that of who runs the tests, and the pictures show it.
-    with tempfile.TemporaryDirectory(prefix="pluginyard-") as folder:
-        yield Path(folder) / "plugins"
-
-
 def test_a_maintainer_publishes_a_plugin_from_the_form_and_reads_the_report(
-    page: Page, site_with_ui: DeployedServer, git_daemon: GitDaemon, example_repository: Path, layout: Path
+    page: Page,
+    site_with_ui: DeployedServer,
+    git_daemon: GitDaemon,
+    example_repository: Path,
+    open_registry: RunningRegistry,
 ) -> None:
-    fill_in_the_form(page, site_with_ui, git_daemon.url(example_repository), TAG, layout)
+    destination = f"{open_registry.host}/plugins"
+    fill_in_the_form(page, site_with_ui, git_daemon.url(example_repository), TAG, destination)
     page.picture("form", 2000)
-    submit(page, site_with_ui)
+    faults = faults_of(site_with_ui)
+    (faults / "hold build-module").touch()  # it may be built before anybody has looked
+    run = submit(page, site_with_ui)
 
     page.see(f"publish {TAG}", seconds=60)
+    await_that(lambda: tasks(site_with_ui, run, "COMPLETED") == 3, "the steps before the build are done", 120)
+    await_that(lambda: tasks(site_with_ui, run, "RUNNING"), "the plugin is built", 120)
+    page.reload()  # the page follows the states, but keeps the task runs it began with
+    page.see("\nRunning\n")
+    page.press("Task Runs")
+    page.see("1 Running", STEPS[3])
+    show_in_order(page)
+    page.picture("running", 1000)
+    (faults / "go-on").touch()
     page.see("\nCompleted\n", seconds=300)
-    page.reload()  # the page follows the state, but keeps the number of task runs it began with
+    await_that(lambda: tasks(site_with_ui, run, "COMPLETED") == len(STEPS), "the server has them all", 60)
+    page.reload()
     page.see("9 Task runs")
     page.press("Task Runs")
     page.see("(9 Completed)", *STEPS)
@@ -66,17 +75,22 @@ def test_a_maintainer_publishes_a_plugin_from_the_form_and_reads_the_report(
     page.press("published-go-request-block")
     page.see("Published: request-block 1.0.0", "loads on every gateway as compat variant", "kind: WasmPlugin")
     (digest,) = re.findall(r"^digest (sha256:[0-9a-f]{64})$", page.text(), re.MULTILINE)
-    page.see(f"reference\noci:{layout}:request-block-1.0.0", f"sha256: {digest.removeprefix('sha256:')}")
+    page.see(f"reference\n{destination}/request-block:1.0.0", f"sha256: {digest.removeprefix('sha256:')}")
     page.picture("report", 2060)
 
-    assert stored(layout)["request-block-1.0.0"] == digest
-    assert (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).is_file()
+    assert stored(destination, "request-block", "1.0.0") == digest
+    assert stored(destination, "request-block", "latest") == digest
 
 
 def test_a_failed_run_shows_the_task_that_failed_and_what_to_do(
-    page: Page, site_with_ui: DeployedServer, git_daemon: GitDaemon, broken_repository: Path, layout: Path
+    page: Page,
+    site_with_ui: DeployedServer,
+    git_daemon: GitDaemon,
+    broken_repository: Path,
+    open_registry: RunningRegistry,
 ) -> None:
-    fill_in_the_form(page, site_with_ui, git_daemon.url(broken_repository), BROKEN_TAG, layout)
+    destination = f"{open_registry.host}/plugins"
+    fill_in_the_form(page, site_with_ui, git_daemon.url(broken_repository), BROKEN_TAG, destination)
     submit(page, site_with_ui)
 
     page.see(f"publish {BROKEN_TAG}", seconds=60)
@@ -87,26 +101,45 @@ def test_a_failed_run_shows_the_task_that_failed_and_what_to_do(
     page.press(FAILED_STEP)
     page.see(*ADVICE)
     page.picture("failed", 800)
-    assert not layout.exists(), "nothing was published"
+    assert stored(destination, "broken-no-abi", "1.0.0") == "", "nothing was published"
 
 
-def fill_in_the_form(page: Page, site: DeployedServer, repository: str, tag: str, layout: Path) -> None:
-    """Open the form of publish-plugin/on-demand and fill it in."""
-    page.open(site.url.removesuffix("/api") + "/deployments")
+def test_the_newer_ui_that_one_may_switch_to_leads_to_the_form_by_the_same_words(
+    page: Page, site_with_ui: DeployedServer
+) -> None:
+    open_the_form(page, f"{address(site_with_ui)}/v2/")
+    assert page.url().startswith(f"{address(site_with_ui)}/v2/")
+    page.fill("Release tag", TAG)
+
+
+def address(site: DeployedServer) -> str:
+    """Return what people type to open the UI."""
+    return site.url.removesuffix("/api")
+
+
+def open_the_form(page: Page, url: str) -> None:
+    """Go from the UI's first page to the form of publish-plugin/on-demand."""
+    page.open(url)
+    page.press("Deployments")
     page.see("publish-plugin", "publish-plugins", "verify-published", "watch-tags")
-    page.follow(f"/deployments/deployment/{site.deployment('publish-plugin/on-demand')['id']}")
+    page.press_in_row("on-demand", "publish-plugin")
     page.press("Run")
     page.press("Custom run")
-
     page.see("What to publish, and where", "wasm-{language}-{name}-v{semver}; leave empty to name the plugin below")
+
+
+def fill_in_the_form(page: Page, site: DeployedServer, repository: str, tag: str, destination: str) -> None:
+    """Open the UI as somebody who has never done so, and fill in the form."""
+    open_the_form(page, address(site))
+    assert "/v2/" not in page.url(), "the pictures are those of the other UI"
     page.fill("Repository", repository)
     page.fill("Release tag", tag)
     page.press("Add item")
-    page.fill("Registries", f"oci:{layout}")
+    page.fill("Registries", destination)
 
 
-def submit(page: Page, site: DeployedServer) -> None:
-    """Send the form, and open the page of its run.
+def submit(page: Page, site: DeployedServer) -> str:
+    """Send the form, open the page of its run, and return the run.
 
     A person presses again where the server was busy with its embedded database; the page does not, and the link that
     it shows is gone in seconds.
@@ -114,7 +147,7 @@ def submit(page: Page, site: DeployedServer) -> None:
     known = {run["id"] for run in runs_on_demand(site)}
 
     def begun() -> list[str]:
-        return [run["id"] for run in runs_on_demand(site) if run["id"] not in known]
+        return [str(run["id"]) for run in runs_on_demand(site) if run["id"] not in known]
 
     for _ in range(4):
         page.enter("Submit")
@@ -124,7 +157,8 @@ def submit(page: Page, site: DeployedServer) -> None:
         if begun():
             break
     run = begun()[0]
-    page.open(f"{site.url.removesuffix('/api')}/runs/flow-run/{run}")
+    page.open(f"{address(site)}/runs/flow-run/{run}")
+    return run
 
 
 def runs_on_demand(site: DeployedServer) -> list[dict[str, Any]]:
@@ -132,6 +166,12 @@ def runs_on_demand(site: DeployedServer) -> list[dict[str, Any]]:
     asked = {"deployments": {"id": {"any_": [site.deployment("publish-plugin/on-demand")["id"]]}}}
     found: list[dict[str, Any]] = site.call("POST", "flow_runs/filter", asked)
     return found
+
+
+def tasks(site: DeployedServer, run: str, state: str) -> int:
+    """Return how many task runs the server knows to be in that state: it records them a moment later."""
+    asked = {"flow_runs": {"id": {"any_": [run]}}, "task_runs": {"state": {"type": {"any_": [state]}}}}
+    return len(site.call("POST", "task_runs/filter", asked))
 
 
 def show_in_order(page: Page) -> None:
@@ -143,7 +183,15 @@ def show_in_order(page: Page) -> None:
     page.click(settings)
 
 
-def stored(layout: Path) -> dict[str, str]:
-    """Return the digests of a layout folder by name."""
-    index = json.loads((layout / "index.json").read_text())
-    return {item["annotations"]["org.opencontainers.image.ref.name"]: item["digest"] for item in index["manifests"]}
+def stored(destination: str, plugin: str, tag: str) -> str:
+    """Return the digest that the registry has under the tag; empty where there is none."""
+    host, _, namespace = destination.partition("/")
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    request = json_request(f"http://{host}/v2/{namespace}/{plugin}/manifests/{tag}", headers=accept)
+    try:
+        with direct().open(request, timeout=30) as answer:
+            return str(answer.headers["Docker-Content-Digest"])
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return ""
+        raise

@@ -58,6 +58,10 @@ class Page:
         """Load the page again."""
         self.browser.refresh()
 
+    def url(self) -> str:
+        """Return the address the page has come to."""
+        return self.browser.current_url
+
     def text(self) -> str:
         """Return everything that can be read on the page."""
         return self.browser.find_element(By.TAG_NAME, "body").text
@@ -72,14 +76,15 @@ class Page:
         own = f"normalize-space(.)='{text}'"
         self.click(f"(//*[{own} and not(*[{own}])])[last()]", text)
 
+    def press_in_row(self, text: str, row: str) -> None:
+        """Click what says exactly `text` in the row of a table in which something says `row`."""
+        own = f"normalize-space(.)='{text}'"
+        self.click(f"//tr[.//*[normalize-space(.)='{row}']]//*[{own} and not(*[{own}])]", f"{text} of {row}")
+
     def enter(self, text: str) -> None:
         """Press the enter key on the button that says `text`: a message that lies over it does no harm."""
         found = f"//button[normalize-space(.)='{text}']"
         self._until(lambda: self._shown(found).send_keys(Keys.ENTER) or True, f"to press enter on {text}")
-
-    def follow(self, part: str) -> None:
-        """Click the first link whose address holds `part`."""
-        self.click(f"//a[contains(@href, '{part}')]", part)
 
     def fill(self, label: str, text: str) -> None:
         """Type `text` into the field under the label that begins with `label`."""

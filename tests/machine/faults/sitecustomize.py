@@ -4,7 +4,8 @@ Python imports this file when it starts, so nothing of the project knows of it. 
 test. There is noted which task began in which process, and there
 
 - a run of the plugin `lost-at-TASK` gets SIGKILL when TASK begins, and so does its worker, as where a machine is lost;
-- a run of the plugin `held-at-TASK` waits there, as a long build does, until the file `go-on` is there;
+- a run of the plugin `held-at-TASK` waits there, as a long build does, until the file `go-on` is there; where the file
+  `hold TASK` is, each run does;
 - a run whose id is a file's name in `before-begin` is lost before it begins.
 """
 
@@ -49,7 +50,7 @@ def _begins(task: str, tag: str) -> None:
     (_FOLDER / f"begun {tag} {task} {os.getpid()}").touch()
     if f"-lost-at-{task}-v" in tag and _is_first(f"lost {tag}"):
         _lose_this_machine()
-    if f"-held-at-{task}-v" in tag:
+    if f"-held-at-{task}-v" in tag or (_FOLDER / f"hold {task}").exists():
         deadline = time.monotonic() + _LONGEST_SECONDS
         while not (_FOLDER / "go-on").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
