@@ -127,11 +127,7 @@ def find_plugin(
     layout = settings.languages[release.language]
     folder = layout.folder_of(release.name)
     if not tree.below(folder):
-        raise SourceError(
-            f"there is no folder {folder}",
-            subject=f"plugin {release.name}",
-            remedy=nearest_names(release.name, tree.folders_in(layout.folder)),
-        )
+        raise _no_plugin(tree, release, settings)
     own = settings.plugin(release.name)
     builder = choose_builder(builders, own.builder or layout.builder)
 
@@ -197,6 +193,23 @@ def build_settings(site: Site, settings: RepositorySettings) -> BuildSettings:
         allow_prebuild=site.allow_prebuild,
         tidy=settings.tidy,
         limits=Limits(site.seconds, site.memory * MIB, site.processes, site.cpus),
+    )
+
+
+def _no_plugin(tree: SourceTree, release: Release, settings: RepositorySettings) -> SourceError:
+    """Return the error that names the language which has the plugin, else the nearest name, else the setting."""
+    layout = settings.languages[release.language]
+    names = tree.folders_in(layout.folder)
+    others = [name for name, other in settings.languages.items() if tree.below(other.folder_of(release.name))]
+    if others:
+        remedy = f"{release.name} is a plugin of {' or '.join(others)}: ask for that language"
+    elif names:
+        remedy = nearest_names(release.name, names)
+    else:
+        where = layout.folder or "the top of the repository"
+        remedy = f"no plugin lies in {where}: say in pluginyard.yaml, under `layout:`, where this repository has them"
+    return SourceError(
+        f"there is no folder {layout.folder_of(release.name)}", subject=f"plugin {release.name}", remedy=remedy
     )
 
 

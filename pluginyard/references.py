@@ -150,6 +150,12 @@ def parse_reference(text: str) -> ArtifactReference:
     head, at, digest = text.removeprefix("docker://").partition("@")
     if at and not _DIGEST.fullmatch(digest):
         raise RequestError("the digest is not sha256:<64 hex>", subject=text, remedy="copy it from the report")
+    if "/" not in head and not head.startswith(LAYOUT_SCHEME):
+        raise RequestError(
+            "a reference begins with a registry's host",
+            subject=text,
+            remedy="write HOST/REPOSITORY[:TAG|@DIGEST], or oci:PATH:NAME-VERSION",
+        )
     if head.startswith(LAYOUT_SCHEME):
         return _parse_layout_reference(head.removeprefix(LAYOUT_SCHEME), digest, text)
     path, colon, tag = head.rpartition(":")

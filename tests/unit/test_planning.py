@@ -146,6 +146,16 @@ def test_an_unknown_plugin_is_told_its_nearest_neighbour() -> None:
         plan(plugin="requestblock")
 
 
+def test_a_plugin_of_another_language_is_told_which() -> None:
+    with pytest.raises(SourceError, match="request-block is a plugin of go or tinygo: ask for that language"):
+        plan(plugin="request-block", language="rust")
+
+
+def test_a_repository_of_another_layout_is_told_the_setting() -> None:
+    with pytest.raises(SourceError, match="no plugin lies in plugins/wasm-go/extensions: .* under `layout:`"):
+        plan({"request-block/go.mod": "module x\n"})
+
+
 def test_a_name_that_another_language_has_too_is_noted() -> None:
     both = {**FILES, "plugins/wasm-rust/extensions/request-block/Cargo.toml": ""}
     assert plan().plugin.notes == ()

@@ -70,6 +70,13 @@ def test_what_is_no_reference_is_refused(text: str) -> None:
         parse_reference(text)
 
 
+def test_a_name_alone_is_told_the_form_of_a_reference() -> None:
+    with pytest.raises(RequestError) as refusal:
+        parse_reference("request-block:1.0.0")
+    assert refusal.value.subject == "request-block:1.0.0"
+    assert "HOST/REPOSITORY[:TAG|@DIGEST]" in refusal.value.remedy
+
+
 @pytest.mark.parametrize(
     "text",
     [

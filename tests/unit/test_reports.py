@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import yaml
 
 from pluginyard.plugins import PublishedPlugin
@@ -61,6 +63,13 @@ def test_the_terminal_says_where_what_and_how_to_check() -> None:
         assert fact in text
     assert pull_commands("r.example.com:5000/p/a:1.0.0", DIGEST)[0] == f"oras pull r.example.com:5000/p/a@{DIGEST}"
     assert pull_commands("oci:/srv/l:a-1.0.0", DIGEST)[0] == f"oras pull --oci-layout /srv/l@{DIGEST}"
+
+
+def test_the_readme_shows_what_a_publish_prints() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shown = "published " + readme.partition("```text\npublished ")[2].partition("```")[0]
+    printed = render_text(published().to_json())
+    assert [line[:11] for line in shown.splitlines()] == [line[:11] for line in printed.splitlines() if line[:1] > " "]
 
 
 def test_no_table_is_wider_than_the_run_page_and_each_digest_can_be_copied_whole() -> None:

@@ -61,7 +61,7 @@ def pull_artifact(
     manifest = repository.find_manifest(tag_or_digest)
     if manifest is None:
         raise RegistryError(
-            f"there is no {tag_or_digest}", subject=str(repository), remedy="check the tag, or publish it"
+            f"there is no {tag_or_digest}", subject=str(repository), remedy="check the reference, or publish it"
         )
     folder.mkdir(parents=True, exist_ok=True)
 
