@@ -21,8 +21,9 @@ from tasks.connections import Registries
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
 from tasks.limits import at_most
+from tasks.look_ups import find_published
 from tasks.modules import build_once, pack_artifact
-from tasks.registries import find_published, log_in, module_of, push_artifact, verify_artifact
+from tasks.registries import log_in, module_of, push_artifact, verify_artifact
 from tasks.reports import RunPage, post_report
 from tasks.site_variables import find_site_variable
 from tasks.sources import checkout_source, detect_files, resolve_release

@@ -16,8 +16,8 @@ from pluginyard.site import choose_repository
 from tasks.connections import Registries
 from tasks.doors.sources import fetches_that_end
 from tasks.doors.workspaces import open_workspace
+from tasks.look_ups import look_up
 from tasks.policies import log, one_client
-from tasks.registries import look_up
 from tasks.reports import RunPage, post_table
 from tasks.sources import plan_repository
 

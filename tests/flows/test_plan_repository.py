@@ -15,7 +15,7 @@ from pluginyard.errors import AuthenticationError, RegistryUnavailableError
 from pluginyard.references import Destination
 from pluginyard.repository_requests import RepositoryRequest
 from tasks.doors.registries import Repository
-from tasks.registries import look_up
+from tasks.look_ups import look_up
 from tasks.sources import plan_repository
 from tests.machine.example_repository import commit, git
 
