@@ -30,7 +30,7 @@ from pluginyard.releases import (
 )
 from pluginyard.site import Site
 from pluginyard.source_paths import Read, follow_link
-from pluginyard.spec_documents import check_spec
+from pluginyard.spec_documents import check_spec, choose_placement
 from pluginyard.verify_requests import VerifyRequest
 
 HostVersion = Callable[[Builder], str]
@@ -136,9 +136,11 @@ def find_plugin(
         return read(follow_link(tree, file, read)) if file else None
 
     documents = find_documents(tree, folder, read)
-    for document in documents:
-        if document.media_type == SPEC:
-            check_spec(read(document.file), subject=document.file.path)
+    specs = [
+        check_spec(read(document.file), subject=document.file.path)
+        for document in documents
+        if document.media_type == SPEC
+    ]
     return Plugin(
         language=release.language,
         name=release.name,
@@ -150,6 +152,7 @@ def find_plugin(
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
         has_prebuild=tree.file(f"{folder}/.prebuild") is not None,
         needs_fetch=builder.needs_fetch(content),
+        placement=choose_placement(specs[0]) if specs else {},
         notes=_notes(tree, release, settings),
     )
 

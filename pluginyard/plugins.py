@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pluginyard.configuration import RepositorySettings
@@ -116,6 +116,8 @@ class Plugin:
     buildrc: str = ""
     has_prebuild: bool = False
     needs_fetch: bool = True
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Phase and priority that spec.yaml declares, as a WasmPlugin says them."""
     notes: tuple[str, ...] = ()
 
 
@@ -203,6 +205,7 @@ class PublishedPlugin:
     verdict: Mapping[str, Any]
     published: bool
     probe: Mapping[str, Any] | None = None
+    placement: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -228,6 +231,7 @@ class PublishedPlugin:
             "layers": [dict(layer) for layer in self.layers],
             "verdict": dict(self.verdict),
             "probe": dict(self.probe) if self.probe else None,
+            "placement": dict(self.placement),
             "notes": list(self.notes),
         }
 

@@ -45,6 +45,7 @@ def render_wasm_plugin(plugin: PublishedPlugin) -> str:
         "spec": {
             "url": f"oci://{plugin.reference}" if not plugin.reference.startswith("oci:") else plugin.reference,
             "sha256": plugin.digest.removeprefix("sha256:"),
+            **plugin.placement,
             "failStrategy": "FAIL_OPEN",
         },
     }

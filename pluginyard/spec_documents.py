@@ -15,6 +15,7 @@ from pluginyard.yaml_documents import UnreadableYamlError, load_document
 
 MAX_SPEC_BYTES = 512 * 1024
 API_VERSIONS = ("1.0.0",)
+RESOURCE_PHASES = ("AUTHN", "AUTHZ", "STATS")
 PHASES = ("unspecified_phase", "authn", "authz", "stats", "unspecified", "default")
 CATEGORIES = (
     *("auth", "security", "protocol", "flow-control", "flow-monitor", "custom"),  # the document
@@ -54,8 +55,8 @@ _FIELDS = (
 )
 
 
-def check_spec(spec_yaml: bytes, *, subject: str) -> None:
-    """Raise SourceError for a spec.yaml that cannot be read, or that readers would read differently.
+def check_spec(spec_yaml: bytes, *, subject: str) -> Mapping[str, Any]:
+    """Return what spec.yaml holds; raise SourceError for one that cannot be read, or that readers read differently.
 
     That is all that keeps a release from being published: of what else S1 to S4 say, no gateway takes notice.
     """
@@ -68,6 +69,23 @@ def check_spec(spec_yaml: bytes, *, subject: str) -> None:
         raise SourceError(f"rule S1: {error}", subject=subject, remedy=remedy) from None
     if duplicates or not isinstance(document, dict):
         raise SourceError(f"rule S1: {'; '.join(duplicates) or 'it is no map'}", subject=subject, remedy=remedy)
+    return document
+
+
+def choose_placement(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return where in the gateway's chain the plugin wants to run, as a WasmPlugin says it: `phase` and `priority`.
+
+    What is not said, or not fit for the resource, is left to the gateway.
+    """
+    declared = spec.get("spec")
+    section = declared if isinstance(declared, Mapping) else {}
+    phase, priority = section.get("phase"), section.get("priority")
+    chosen: dict[str, Any] = {}
+    if isinstance(phase, str) and phase.upper() in RESOURCE_PHASES:
+        chosen["phase"] = phase.upper()
+    if isinstance(priority, int) and not isinstance(priority, bool):
+        chosen["priority"] = priority
+    return chosen
 
 
 def judge_documents(spec_yaml: bytes, *, version: str = "", declared_version: str = "") -> tuple[Finding, ...]:

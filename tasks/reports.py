@@ -171,5 +171,6 @@ def _published(
         verdict=verdict.to_json(),
         published=any(item.state == "published" for item in publications),
         probe=probe,
+        placement=build.plugin.placement,
         notes=build.plugin.notes,
     )

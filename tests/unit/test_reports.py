@@ -39,6 +39,13 @@ def test_the_resource_to_apply_pins_the_manifest_by_its_digest() -> None:
     assert resource["metadata"]["name"] == "my-plugin", "a Kubernetes name has no underscore"
 
 
+def test_the_resource_to_apply_places_the_plugin_where_its_spec_wants_it() -> None:
+    assert "phase" not in yaml.safe_load(render_wasm_plugin(published()))["spec"]
+    placed = published(placement={"phase": "AUTHZ", "priority": 310})
+    spec = yaml.safe_load(render_wasm_plugin(placed))["spec"]
+    assert (spec["phase"], spec["priority"]) == ("AUTHZ", 310)
+
+
 def test_a_layout_folder_is_said_to_serve_no_gateway() -> None:
     text = render_wasm_plugin(published("oci:/srv/layout:my_plugin-1.0.0"))
     assert text.startswith("# a layout folder serves no gateway")

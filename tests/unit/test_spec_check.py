@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.spec_documents import MAX_SPEC_BYTES, check_spec, judge_documents
+from pluginyard.spec_documents import MAX_SPEC_BYTES, check_spec, choose_placement, judge_documents
 from tests.machine.artifact_builder import GOOD_SPEC
 
 
@@ -34,3 +34,17 @@ def test_a_spec_that_readers_cannot_agree_on_refuses_the_release(text: bytes, to
     assert told in refusal.value.message
     assert refusal.value.subject == "plugins/x/spec.yaml"
     assert "mend spec.yaml" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("spec", "placement"),
+    [
+        ({"phase": "AUTHN", "priority": 321}, {"phase": "AUTHN", "priority": 321}),
+        ({"phase": "authz", "priority": -1}, {"phase": "AUTHZ", "priority": -1}),
+        ({"phase": "default", "priority": "high"}, {}),
+        ({"phase": 3, "priority": True}, {}),
+        ("none", {}),
+    ],
+)
+def test_phase_and_priority_are_taken_as_far_as_a_resource_may_say_them(spec: object, placement: object) -> None:
+    assert choose_placement({"spec": spec}) == placement
