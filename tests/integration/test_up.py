@@ -81,7 +81,7 @@ class Yard:
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
-    found = Yard(tmp_path, free_port())
+    found = Yard(tmp_path, free_port(together=2))
     yield found
     found.command("down")
 

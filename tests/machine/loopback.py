@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import time
 import urllib.error
 import urllib.request
+from contextlib import ExitStack, suppress
 from typing import Any
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(together: int = 1) -> int:
+    """Return a port of 127.0.0.1 that nobody listens on, nor on the ones after it if some are wanted `together`.
+
+    Below the range from which systems take ports for connections that go out: one of those could have it first.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with ExitStack() as probes, suppress(OSError):
+            for each in range(port, port + together):
+                probes.enter_context(socket.socket()).bind(("127.0.0.1", each))
+            return port
 
 
 def direct() -> urllib.request.OpenerDirector:

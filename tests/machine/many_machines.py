@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.machine.deployed_server import PROJECT, DeployedServer, await_that
+from tests.machine.loopback import free_port
 from tests.machine.postgres import Postgres, run_postgres
 
 FAULTS = Path(__file__).parent / "faults"
@@ -149,7 +149,7 @@ def run_many_machines(folder: Path, workers: int, **settings: str) -> Iterator[M
     """Run a site below `folder` with these settings; everything it started is ended after."""
     faults = folder / "faults"
     (faults / "before-begin").mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     site = DeployedServer(f"http://127.0.0.1:{port}/api", folder)
     machines = tuple(_worker(site, number, folder, faults, settings) for number in range(1, workers + 1))
     with contextlib.ExitStack() as stack:
@@ -189,9 +189,3 @@ def _worker(site: DeployedServer, number: int, folder: Path, faults: Path, setti
     }
     environment = site.environment | shipped_settings() | own | settings
     return Service(name, [*work, "--name", name, "--limit", "1"], environment, home)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

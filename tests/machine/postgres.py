@@ -9,7 +9,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.machine.debian import MissingPackageError, ensure_debian_package, find_binary
+from tests.machine.loopback import free_port
 
 START_SECONDS = 60
 # Debian keeps the server's programs by version, away from PATH.
@@ -78,7 +78,7 @@ def run_postgres() -> Iterator[Postgres]:
 
 
 def _serve(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Iterator[Postgres]:
-    found = Postgres(_free_port(), secrets.token_hex(16))
+    found = Postgres(free_port(), secrets.token_hex(16))
     # Its own folder: what it is started in may be closed to the account.
     own = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
     password = folder / "password"
@@ -127,9 +127,3 @@ def _await(process: subprocess.Popen[bytes], programs: Path, port: int, log: Pat
             return
         time.sleep(0.1)
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
