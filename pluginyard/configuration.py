@@ -93,7 +93,7 @@ def load_model(model: type[Model], text: str, *, subject: str, loader: Any = yam
     `loader` is a safe one of PyYAML; that of libyaml is ten times faster, and deep nesting ends the process.
     """
     try:
-        document = yaml.load(text, loader) or {}  # noqa: S506 - see above
+        document = yaml.load(text, loader) or {}  # noqa: S506 - a safe loader, says the contract
     except RecursionError:
         raise ConfigurationError("it is nested too deeply", subject=subject, remedy="mend the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none

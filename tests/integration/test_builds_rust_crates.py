@@ -16,6 +16,7 @@ import pytest
 
 from pluginyard.errors import BuildError
 from tests.machine.builds import RUST_PLUGIN, Bench
+from tests.machine.example_repository import HIGRESS_PLUGINS
 
 WASM = b"\0asm\x01\0\0\0"
 CRATE = {
@@ -41,7 +42,8 @@ CHECKSUM = hashlib.sha256(PACKED).hexdigest()
 def plugin(own_source: str) -> dict[str, str]:
     """Return a plugin with one dependency of the public registry, which it takes from `own_source`."""
     depends = 'dependencies = ["tiny-sum"]\n\n[[package]]\nname = "tiny-sum"\nversion = "0.1.0"\n'
-    crates_io = 'source = "registry+https://github.com/rust-lang/crates.io-index"\n'
+    locked = (HIGRESS_PLUGINS / "plugins/wasm-rust/extensions/header-guard/Cargo.lock").read_text()
+    crates_io = next(line for line in locked.splitlines(keepends=True) if line.startswith("source = "))  # cargo's name
     return {
         **RUST_PLUGIN,
         "Cargo.toml": RUST_PLUGIN["Cargo.toml"] + '[dependencies]\ntiny-sum = "0.1"\n',

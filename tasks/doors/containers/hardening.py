@@ -67,7 +67,7 @@ def _host_config(
     size = f"rw,nosuid,nodev,size={max(64 * MIB, limits.memory_bytes // 4)}"
     own = f"{size},uid={NOBODY},gid={NOBODY},mode=0755"
     # Compilers run what they have built: a volume lets them, and so must memory in its place.
-    tmpfs = {"/tmp": f"{size},mode=1777", CACHE: own} | ({WORK: f"{own},exec"} if fed else {})  # noqa: S108
+    tmpfs = {"/tmp": f"{size},mode=1777", CACHE: own} | ({WORK: f"{own},exec"} if fed else {})  # noqa: S108 - the container's own
     return {
         "NetworkMode": network,
         # The fetch step's authorities and netrc are put beside the volume, which a read-only root would refuse;

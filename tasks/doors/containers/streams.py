@@ -38,7 +38,7 @@ class FedContainer:
     def __iter__(self) -> Output:
         from docker.utils.socket import STDOUT, frames_iter
 
-        for kind, block in frames_iter(self._socket, tty=False):  # type: ignore[no-untyped-call]
+        for kind, block in frames_iter(self._socket, tty=False):  # type: ignore[no-untyped-call]  # the SDK has no types here
             yield (block, None) if kind == STDOUT else (None, block)
 
     @contextlib.contextmanager

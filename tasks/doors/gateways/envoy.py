@@ -59,7 +59,7 @@ def _candidates() -> Iterator[Path]:
 
 def _ask_version(path: Path) -> Envoy:
     try:
-        said = subprocess.run(  # noqa: S603
+        said = subprocess.run(  # noqa: S603 - an Envoy that the site names or that is installed here
             [path, "--version"], env=_ENVIRONMENT, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:

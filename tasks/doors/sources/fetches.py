@@ -8,15 +8,16 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import IO
 
 from pluginyard.errors import SourceError
+from tasks.doors.process_groups import process_group
 
 GLANCE_SECONDS = 0.5
 _LONGEST_OUTPUT = 65536
@@ -98,28 +99,12 @@ def fetches_that_end() -> Iterator[None]:
         raise
 
 
-@contextlib.contextmanager
 def _group(
     command: Sequence[str], environment: Mapping[str, str], errors: IO[bytes]
-) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 - git, with arguments of ours
-        ["/bin/sh", "-c", _GUARDED, "sh", *command],
-        env=dict(environment),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        # A file: ssh may leave a process behind that keeps a pipe open.
-        stderr=errors,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    guarded = ["/bin/sh", "-c", _GUARDED, "sh", *command]
+    # Errors into a file: ssh may leave a process behind that keeps a pipe open.
+    return process_group(guarded, environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
 
 def _end_of(errors: IO[bytes]) -> str:

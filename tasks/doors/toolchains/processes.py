@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pluginyard.buildlogs import BuildLog
+from tasks.doors.process_groups import process_group
 
 BLOCK = 65536
 GLANCE_SECONDS = 0.5
@@ -36,34 +35,14 @@ def run_group(
     """
     lines = BuildLog(log, time.monotonic)
     deadline = time.monotonic() + seconds
-    with _group(script, environment, folder) as process:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with process_group(["/bin/sh", "-c", script], environment, cwd=folder, **streams) as process:
         expired = _read_until_end(process, lines, deadline)
         lines.close()
         if expired:
             return Ended(137, True, tuple(lines.last_lines))
         code = process.wait()
     return Ended(128 - code if code < 0 else code, False, tuple(lines.last_lines))
-
-
-@contextlib.contextmanager
-def _group(script: str, environment: Mapping[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(  # noqa: S603 - the recipe's commands
-        ["/bin/sh", "-c", script],
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
 
 
 def _read_until_end(process: subprocess.Popen[bytes], lines: BuildLog, deadline: float) -> bool:
