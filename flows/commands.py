@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.machine import find_machine, host_version
+from pluginyard.addresses import strip_credentials
 from pluginyard.errors import RequestError
-from pluginyard.git_failures import strip_credentials
 from pluginyard.planning import plan_build, resolve_request
 from pluginyard.plugins import PluginBuild
 from pluginyard.publish_requests import PublishRequest

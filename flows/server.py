@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pluginyard.addresses import strip_credentials
 from pluginyard.errors import ServerError
 
 LOCAL = "http://127.0.0.1:4200/api"
@@ -78,7 +78,7 @@ def _refusal(url: str, status: int) -> ServerError | None:
 
 
 def _silence(url: str, why: object) -> ServerError:
-    reason, _, _ = _without_password(str(why)).partition("\n")
+    reason, _, _ = strip_credentials(str(why)).partition("\n")
     return ServerError(
         f"the Prefect server does not answer: {reason}",
         subject=_page(url),
@@ -87,11 +87,7 @@ def _silence(url: str, why: object) -> ServerError:
 
 
 def _page(url: str) -> str:
-    return _without_password(url).removesuffix("/").removesuffix("/api")
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//", text)
+    return strip_credentials(url).removesuffix("/").removesuffix("/api")
 
 
 def _answers(url: str) -> bool:

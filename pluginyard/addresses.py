@@ -25,6 +25,11 @@ def check_registry(registry: str) -> str:
     return registry
 
 
+def strip_credentials(text: str) -> str:
+    """Return `text` without the user and password of any URL in it."""
+    return re.sub(r"(\w+://)[^/\s'\"]*@", r"\1", text)
+
+
 # The patterns are for the Prefect server: it refuses a run before it stores its parameters.
 Address = Annotated[str, AfterValidator(check_address), Field(json_schema_extra={"pattern": f"^(?!{_WITH_PASSWORD})"})]
 RegistryAddress = Annotated[

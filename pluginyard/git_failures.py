@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pluginyard.addresses import strip_credentials
 from pluginyard.retries import is_transient_status
 
 _LATER = "try later"
@@ -77,11 +78,6 @@ def judge_git_failure(output: str) -> GitFailure:
         (line for line in lines if _REASON.match(line)), lines[0] if lines else "git failed and does not say why"
     )
     return GitFailure(said, _ADDRESS, may_be_damage="could not read from remote" not in output.lower())
-
-
-def strip_credentials(text: str) -> str:
-    """Return `text` without the user and password of any URL in it."""
-    return re.sub(r"(\w+://)[^/\s'\"]*@", r"\1", text)
 
 
 def _find(lines: list[str], pattern: str | re.Pattern[str]) -> tuple[str, re.Match[str]] | None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from pluginyard.addresses import Address
 from pluginyard.configuration import check_model
 from pluginyard.errors import ConfigurationError
 from pluginyard.yaml_documents import UnreadableYamlError, load_document
@@ -29,7 +30,6 @@ WORKFLOWS = ("build-and-push-wasm-plugin-image.yaml", "publish-plugin.yaml", "pu
 FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _PATTERN = re.compile(rf"(?:{FULL_NAME.pattern})|[A-Za-z0-9][A-Za-z0-9_-]{{0,99}}/\*|\*")
 _SHORTEST_SECRET = 16
-_WITH_PASSWORD = re.compile(r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@")
 
 
 class TrustedRepository(BaseModel):
@@ -40,7 +40,7 @@ class TrustedRepository(BaseModel):
     secrets: tuple[SecretStr, ...] = Field(
         description="Secrets of its webhook; more than one while they are being changed", min_length=1
     )
-    clone_url: str = Field("", description="Where workers clone it from; {repository} stands for owner/name")
+    clone_url: Address = Field("", description="Where workers clone it from; {repository} stands for owner/name")
     workflows: tuple[str, ...] = Field(WORKFLOWS, description="File names of workflows whose manual runs publish")
 
     @model_validator(mode="before")
@@ -60,13 +60,6 @@ class TrustedRepository(BaseModel):
         if any(len(secret.get_secret_value()) < _SHORTEST_SECRET for secret in secrets):
             raise ValueError(f"a secret has at least {_SHORTEST_SECRET} characters: openssl rand -hex 32")
         return secrets
-
-    @model_validator(mode="after")
-    def _no_password(self) -> Self:
-        """Refuse a password in the address: it would be a parameter of the run, which everybody sees."""
-        if _WITH_PASSWORD.search(self.clone_url):
-            raise ValueError("clone_url holds a user or password; give the workers' git a credential helper")
-        return self
 
     def clone_url_of(self, full_name: str) -> str:
         """Return where the repository `full_name` (as GitHub spells it) is cloned from."""

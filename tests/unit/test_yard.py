@@ -10,6 +10,7 @@ import pytest
 
 from deployments import up
 from deployments.yard import PATHS, RESULTS, read_yard
+from pluginyard.site import Site
 
 PROJECT = Path(__file__).parents[2]
 
@@ -21,6 +22,13 @@ def test_paths_are_those_of_where_make_up_is_typed(tmp_path: Path, monkeypatch: 
     assert {settings[name] for name in PATHS} == {str(tmp_path / "own" / name) for name in PATHS}
     assert settings["GOPROXY"] == "off"
     assert not set(PATHS) & set(read_yard({}).settings()), "what is not set stays so"
+
+
+def test_every_setting_of_a_site_that_is_a_path_is_among_them() -> None:
+    told = (field.description or "" for field in Site.model_fields.values())
+    paths = [text for text in told if re.search(r": [^:]*\b(?:file|folder|path) (?:of|with|for)\b", text)]
+    assert {text.partition(":")[0].partition(",")[0] for text in paths} <= set(PATHS)
+    assert len(paths) == 5
 
 
 def test_the_ui_of_another_machine_asks_the_address_that_people_type() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import git
 from git.exc import GitCommandError
 
+from pluginyard.addresses import strip_credentials
 from pluginyard.errors import SourceError
-from pluginyard.git_failures import strip_credentials
 from pluginyard.plugins import Source, SourceFile, SourceTree
 from pluginyard.releases import nearest_names
 from pluginyard.tag_watch import SourceTag
