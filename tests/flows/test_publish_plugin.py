@@ -91,6 +91,7 @@ def test_the_report_says_what_to_paste_into_a_cluster(example: Path, tmp_path: P
     assert resource["spec"]["sha256"] == result["digest"].removeprefix("sha256:"), (
         "the manifest's digest, not the module's"
     )
+    assert (resource["spec"]["phase"], resource["spec"]["priority"]) == ("AUTHZ", 320), "as its spec.yaml declares"
     for fact in (
         result["reference"],
         result["commit"],
