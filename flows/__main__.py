@@ -9,16 +9,20 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from pluginyard.errors import PluginyardError, VerdictError
+from pluginyard.errors import PluginyardError, RequestError, VerdictError
 
 GATEWAYS = ("higress", "istio", "envoy-gateway", "envoy")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        arguments = _parser().parse_args(words)
+    except RequestError as error:
+        return _fail(error, _output_of(words))
     from flows import commands
 
     command = getattr(commands, arguments.command)
@@ -55,8 +59,20 @@ def _fail(error: PluginyardError, output: str) -> int:
     return error.exit_code
 
 
+def _output_of(words: Sequence[str]) -> str:
+    """Return the form that a command line asks for that does not parse: a program may read it all the same."""
+    return "json" if "json" in words or "--output=json" in words else "text"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tell a wrong command line as every other error is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RequestError(message, subject=self.prog, remedy=f"see {self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("pluginyard", description="Publish Wasm gateway plugins as proven OCI artifacts")
+    parser = _Parser("pluginyard", description="Publish Wasm gateway plugins as proven OCI artifacts")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     publish = _add(commands, "publish", "build a plugin, push it, verify it")
     plan = _add(commands, "plan", "print what publish would build and push")

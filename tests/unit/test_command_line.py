@@ -63,6 +63,24 @@ def test_a_bad_tag_never_starts_prefect_and_is_told_to_man_and_machine(tmp_path:
     assert json.loads(out)["error"]["exit_code"] == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["verify", "--output", "json"], "the following arguments are required: reference"),
+        (["plan", "--output=json", "--tga", "wasm-go-x-v1.0.0"], "unrecognized arguments: --tga wasm-go-x-v1.0.0"),
+        (["publsh", "--output", "json"], "invalid choice: 'publsh'"),
+    ],
+)
+def test_a_wrong_command_line_is_told_to_man_and_machine(words: list[str], told: str, tmp_path: Path) -> None:
+    code, out, err = run(*words, cwd=tmp_path)
+    error = json.loads(out)["error"]
+    assert (code, error["exit_code"], error["type"]) == (2, 2, "RequestError")
+    assert told in error["message"]
+    assert told in err
+    assert "--help" in error["remedy"]
+    assert run(*(word for word in words if "json" not in word and word != "--output"), cwd=tmp_path)[1] == ""
+
+
 def on_a_terminal(*arguments: str, cwd: Path) -> tuple[str, str]:
     """Run a command whose standard error is a terminal; return what it printed, and what the terminal shows."""
     ours, theirs = pty.openpty()
