@@ -185,6 +185,8 @@ class Publication:
     destination: Destination
     state: str
     latest: str
+    plain_http: bool = False
+    """Whether it has no TLS, which whoever pulls from it must say."""
 
 
 @dataclass(frozen=True)

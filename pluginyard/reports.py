@@ -30,7 +30,7 @@ def render_markdown(plugin: PublishedPlugin) -> str:
         _code(f"{layer['digest']}  {_line(layer['title'])}" for layer in plugin.layers),
         "## Use it",
         f"```yaml\n{render_wasm_plugin(plugin)}```",
-        _code(map(_wrapped, pull_commands(plugin.reference, plugin.digest)), "sh"),
+        _code(map(_wrapped, pull_commands(plugin.registries[0], plugin.digest)), "sh"),
         *(["## Notes", render_list(map(escape, plugin.notes))] if plugin.notes else []),
     ]
     return "\n\n".join(sections) + "\n"
@@ -69,7 +69,7 @@ def render_text(published: Mapping[str, Any]) -> str:
         *([f"in Envoy   {published['probe']['summary']}"] if published["probe"] else []),
         *(f"note       {note}" for note in published["notes"]),
         "",
-        *(f"  {line}" for line in pull_commands(published["reference"], published["digest"])),
+        *(f"  {line}" for line in pull_commands(places[0], published["digest"])),
     ]
     return "\n".join(lines)
 
@@ -132,13 +132,15 @@ def _short(digest: str) -> str:
     return f"{kind}:{value[:12]}"
 
 
-def pull_commands(reference: str, digest: str) -> tuple[str, ...]:
-    """Return the commands with which a stranger pulls and checks the artifact."""
-    place = reference.rpartition(":")[0]
-    if place.startswith("oci:"):
-        folder = place.removeprefix("oci:")
+def pull_commands(place: Mapping[str, Any], digest: str) -> tuple[str, ...]:
+    """Return the commands with which a stranger pulls and checks the artifact in `place`."""
+    reference = place["reference"]
+    repository = reference.rpartition(":")[0]
+    if repository.startswith("oci:"):
+        folder = repository.removeprefix("oci:")
         return f"oras pull --oci-layout {folder}@{digest}", f"skopeo inspect --raw {reference}"
-    return f"oras pull {place}@{digest}", f"pluginyard verify {reference}"
+    how = "--plain-http " if place["plain_http"] else ""
+    return f"oras pull {how}{repository}@{digest}", f"pluginyard verify {how}{reference}"
 
 
 def render_list(lines: Iterable[str]) -> str:

@@ -58,6 +58,11 @@ class Registries:
                 host.repositories.popitem(last=False)
             return host.repositories[key]
 
+    def lacks_tls(self, place: Destination) -> bool:
+        """Tell whether the registry is spoken to in plain HTTP."""
+        with self._lock:
+            return not place.is_layout and self._host(place.host).access.plain_http
+
     def _host(self, name: str) -> _Host:
         now, known = self._clock(), self._hosts.get(name)
         if known is None:

@@ -54,7 +54,7 @@ def push_artifact(
             log(f"{states[place]}: {place.reference_to(build.release.name, build.release.version)}")
             latest = _follow(build, artifact, repository)
             log(f"latest in {place}: {latest}")
-            publications.append(Publication(place, states[place], latest))
+            publications.append(Publication(place, states[place], latest, registries.lacks_tls(place)))
         except PluginyardError as error:
             failures.append(error)
     if failures:

@@ -153,6 +153,7 @@ def _published(
             "digest": artifact.manifest.digest,
             "state": item.state,
             "latest": item.latest,
+            "plain_http": item.plain_http,
         }
         for item in publications
     ]

@@ -21,6 +21,7 @@ def published(reference: str = "r.example.com/p/my_plugin:1.0.0", **changes: obj
         "reference": reference,
         "state": "published",
         "latest": "moved: newest",
+        "plain_http": False,
     }
     known = {
         "name": "my_plugin", "language": "go", "version": "1.0.0", "commit": "c" * 40, "commit_time": 0,
@@ -68,8 +69,16 @@ def test_the_terminal_says_where_what_and_how_to_check() -> None:
     text = render_text(published().to_json())
     for fact in ("published  r.example.com/p/my_plugin:1.0.0", DIGEST, "c" * 40, "pluginyard verify"):
         assert fact in text
-    assert pull_commands("r.example.com:5000/p/a:1.0.0", DIGEST)[0] == f"oras pull r.example.com:5000/p/a@{DIGEST}"
-    assert pull_commands("oci:/srv/l:a-1.0.0", DIGEST)[0] == f"oras pull --oci-layout /srv/l@{DIGEST}"
+
+
+def test_the_commands_to_paste_name_the_transport() -> None:
+    place = {"reference": "r.example.com:5000/p/a:1.0.0", "plain_http": False}
+    secure = (f"oras pull r.example.com:5000/p/a@{DIGEST}", "pluginyard verify r.example.com:5000/p/a:1.0.0")
+    assert pull_commands(place, DIGEST) == secure
+    plain = tuple(line.replace(" r.", " --plain-http r.") for line in secure)
+    assert pull_commands(place | {"plain_http": True}, DIGEST) == plain
+    layout = {"reference": "oci:/srv/l:a-1.0.0", "plain_http": False}
+    assert pull_commands(layout, DIGEST)[0] == f"oras pull --oci-layout /srv/l@{DIGEST}"
 
 
 def test_the_readme_shows_what_a_publish_prints() -> None:
