@@ -13,7 +13,7 @@ from benchmarks.shell_pipeline import IMAGE
 from benchmarks.stage import Stage
 
 _LABEL = "io.pluginyard.benchmark"
-_FROM = "FROM ${BASE_IMAGE}\n"
+_FROM = "FROM ${BASE_IMAGE} AS alone\n"
 _WITH_GO = "pluginyard-benchmark/golang"
 _ADD_GIT = f"""FROM {IMAGE}
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends git && ln -s go-1.24 /usr/lib/go

@@ -151,6 +151,16 @@ def _run(yard: Yard, *arguments: str) -> None:
         )
 
 
+def prepare(yard: Yard) -> None:
+    """Make the image of the builder `go`, which takes half a minute once, so that the first run need not.
+
+    Not even that keeps `make up` from being done: a run says why an image cannot be had.
+    """
+    command = [sys.executable, "-m", "flows", "prepare", "go"]
+    # S603: our own command, as a list, without a shell.
+    subprocess.run(command, cwd=PROJECT, env=yard.settings(), stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+
+
 def _check_alive(yard: Yard) -> None:
     time.sleep(2)  # what cannot start says so by then
     for process in find_processes(yard.state):
@@ -176,9 +186,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PluginyardError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(describe(yard))
+    print(describe(yard), flush=True)
     if command == "up" and yard.host not in LOOPBACK:
         print("  it listens beyond this machine, without TLS: put a reverse proxy with TLS in front")
+    if command == "up":
+        prepare(yard)
     return 0
 
 

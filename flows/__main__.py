@@ -1,4 +1,4 @@
-"""The command line: `pluginyard publish | plan | verify | inspect`.
+"""The command line: `pluginyard publish | plan | verify | inspect | prepare`.
 
 Exit codes are those of the errors (pluginyard/errors.py); 0 done, 1 a fault of ours, 130 interrupted.
 """
@@ -92,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=GATEWAYS,
         help="gateway that must load it (repeatable; default: higress)",
     )
+    prepare = _add(commands, "prepare", "make the images of builders now, so that no publication waits for it")
+    prepare.add_argument("builders", nargs="+", metavar="BUILDER", help="go, rust, tinygo, or a builder of your own")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What each command of the command line does; Prefect is imported by `publish` only."""
+"""What each command of the command line does; Prefect is imported by `publish` and `prepare` only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from flows.machine import find_machine, host_version
+from flows.machine import Machine, find_machine, host_version
 from pluginyard.addresses import strip_credentials
+from pluginyard.builders import Builder, choose_builder
+from pluginyard.configuration import RepositorySettings
 from pluginyard.errors import RequestError
-from pluginyard.planning import plan_build, resolve_request
+from pluginyard.planning import build_settings, plan_build, resolve_request
 from pluginyard.plugins import PluginBuild
 from pluginyard.publish_requests import PublishRequest
 from pluginyard.references import parse_reference
@@ -108,6 +111,28 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
     }, verdict
 
 
+def prepare(arguments: Namespace) -> dict[str, Any]:
+    """Make the whole image of each builder on this machine's engine, by the settings that a run would find."""
+    from flows.server import recorded_runs
+    from tasks.site_variables import find_site_variable
+
+    with recorded_runs():
+        machine = find_machine(variable=find_site_variable())
+    builders = [choose_builder(machine.builders, name) for name in arguments.builders]
+    return {"builders": [_prepare(builder, machine) for builder in builders]}
+
+
+def _prepare(builder: Builder, machine: Machine) -> dict[str, str]:
+    from tasks.doors import containers
+
+    if version := host_version(machine.site)(builder):
+        return {"builder": builder.name, "toolchain": f"{builder.definition.toolchain.name} {version}", "image": ""}
+    engine = containers.require_engine(machine.site.engine_address)
+    settings = build_settings(machine.site, RepositorySettings())
+    image = containers.ensure_builder_image(engine, builder, settings, partial(print, file=sys.stderr, flush=True))
+    return {"builder": builder.name, "toolchain": image.toolchain, "image": image.reference}
+
+
 def tell(step: str) -> None:
     """Say on a terminal what is done now; `publish` has its log."""
     if sys.stderr.isatty():
@@ -165,9 +190,17 @@ def render_verification(found: Mapping[str, Any]) -> str:
     return f"{render_inspection(found)}\n{said}"
 
 
+def render_preparation(prepared: Mapping[str, Any]) -> str:
+    """Return for a terminal what each builder builds in."""
+    own = "this machine's own toolchain"
+    lines = (f"{each['builder']:<10} {each['toolchain']:<14} {each['image'] or own}" for each in prepared["builders"])
+    return "\n".join(lines)
+
+
 RENDERERS = {
     "publish": render_text,
     "plan": render_plan,
     "inspect": render_inspection,
     "verify": render_verification,
+    "prepare": render_preparation,
 }

@@ -26,6 +26,7 @@ DEFINITION = "builder.yaml"
 DOCKERFILE = "Dockerfile"
 # A builder's folder is the site's own, and all are read for each command.
 _TRUSTING_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STAGE = re.compile(r"^FROM\s.+\sAS\s+(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
@@ -64,6 +65,7 @@ class Image(_Section):
 
     base: str = Field("", description="BASE_IMAGE of the Dockerfile; {version} is filled in")
     ready: str = Field("", description="Image that is used as it is")
+    alone: str = Field("", description="Stage of the Dockerfile that will do where a build has nothing to fetch")
 
 
 class HostToolchain(_Section):
@@ -182,6 +184,13 @@ def load_builder(name: str, files: Mapping[str, bytes]) -> Builder:
             "there is no image to build in",
             subject=subject,
             remedy="name image.ready, or image.base beside a Dockerfile",
+        )
+    stages = _STAGE.findall(files.get(DOCKERFILE, b"").decode("utf-8", "replace"))
+    if (alone := definition.image.alone) and alone not in stages:
+        raise ConfigurationError(
+            f"image.alone: the Dockerfile has no stage {alone}",
+            subject=subject,
+            remedy=f"begin one with FROM … AS {alone}",
         )
     return Builder(name, definition, dict(files))
 

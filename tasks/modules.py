@@ -11,7 +11,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.errors import BuildError, EngineUnavailableError
+from pluginyard.errors import BuildError
 from pluginyard.judge import judge_artifact
 from pluginyard.manifests import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.oci import TITLE, Descriptor, digest_of
@@ -63,14 +63,15 @@ def _write_context(build: PluginBuild, workspace: Workspace) -> Path:
 
 
 def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
-    engine = containers.find_engine(engine_address)
-    if engine is None:
-        raise EngineUnavailableError(
-            "the container engine is gone", subject=engine_address or "container engine", remedy="start it again"
-        )
+    engine = containers.require_engine(engine_address)
     workspace.later(partial(containers.sweep, engine, partial(is_alive, workspace.cache)))
     image = containers.ensure_builder_image(
-        engine, build.recipe.builder, build.build_settings, log, run_id=workspace.run_id
+        engine,
+        build.recipe.builder,
+        build.build_settings,
+        log,
+        fetches=build.recipe.fetch is not None,
+        run_id=workspace.run_id,
     )
     return containers.build_in_container(
         engine,

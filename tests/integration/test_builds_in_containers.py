@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +202,36 @@ def test_a_new_toolchain_is_a_folder_and_no_python(bench: Bench, tmp_path: Path)
     built = bench.allowing(fetch_environment=mirrors).build(builder, {"module.bin": WASM})
     assert Path(built.path).read_bytes() == WASM
     assert built.toolchain == "copy 2.5"
+
+
+def test_a_build_that_fetches_nothing_waits_for_no_more_than_its_stage(bench: Bench) -> None:
+    looking = 'od -An -tx1 /made; ls /whole; echo x > "$HOME/../out/plugin.wasm"'
+    definition = {
+        "toolchain": {"name": "sh", "version": "1.0", "version_command": ["echo", "1.0"]},
+        "manifest": "main.sh",
+        "image": {"base": bench.settings.base_images.get("*") or "debian:trixie-slim", "alone": "small"},
+        "fetch": {"commands": [["true"]]},
+        "compile": {"commands": [["sh", "-c", looking]], "output": "{work}/out/plugin.wasm"},
+    }
+    dockerfile = (
+        "ARG BASE_IMAGE\nFROM ${BASE_IMAGE} AS small\nRUN head -c 16 /dev/urandom > /made\n"
+        "FROM small\nRUN touch /whole\n"
+        f"# {bench.run_id}: nobody has this image\n"
+    )
+    builder = load_builder(
+        "staged", {"builder.yaml": json.dumps(definition).encode(), "Dockerfile": dockerfile.encode()}
+    )
+
+    def built_in(**planning: Any) -> tuple[str, bool]:
+        bench.logged.clear()
+        bench.build(builder, **planning)
+        made = next(line for line in bench.log.splitlines() if re.fullmatch(r"( [0-9a-f]{2}){16}", line))
+        return made, "/whole" in bench.log.splitlines()
+
+    made, whole = built_in(needs_fetch=False)
+    assert not whole
+    assert built_in(needs_fetch=True) == (made, True), "the whole begins with the steps of the stage"
+    assert built_in(needs_fetch=False) == (made, True), "where the whole is, it serves both"
 
 
 def test_an_image_with_another_toolchain_than_declared_is_refused(bench: Bench) -> None:

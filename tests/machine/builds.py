@@ -119,8 +119,9 @@ class Bench:
         packed = context or pack_context(
             files or {"main.sh": ""}, self.folder / f"{uuid.uuid4().hex}.tar", folder=folder
         )
-        image = ensure_builder_image(self.engine, chosen, self.settings, self.logged.append)
         recipe = plan_recipe(chosen, plugin_folder=folder, settings=self.settings, **planning)
+        fetches = recipe.fetch is not None
+        image = ensure_builder_image(self.engine, chosen, self.settings, self.logged.append, fetches=fetches)
         write = log or self.logged.append
         return build_in_container(
             self.engine,

@@ -61,6 +61,14 @@ def test_a_folder_without_a_definition_is_told() -> None:
         load_builder("tiny", {"Dockerfile": b""})
 
 
+def test_a_stage_that_the_dockerfile_has_not_is_told() -> None:
+    text = SMALL.replace(b"image: {", b"image: {alone: small, ")
+    dockerfile = b"from x as small\nRUN y\nFROM small\n"
+    assert load_builder("tiny", {"builder.yaml": text, "Dockerfile": dockerfile}).definition.image.alone == "small"
+    with pytest.raises(ConfigurationError, match=r"image\.alone: the Dockerfile has no stage small"):
+        load_builder("tiny", {"builder.yaml": text, "Dockerfile": dockerfile.replace(b"as small", b"as smaller")})
+
+
 @pytest.mark.parametrize("name", ["Go", "../go", "go_x", ""])
 def test_a_builder_with_an_unusable_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError):

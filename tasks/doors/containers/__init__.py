@@ -6,7 +6,7 @@
 """
 
 from tasks.doors.containers.builds import build_in_container
-from tasks.doors.containers.engines import Engine, find_engine
+from tasks.doors.containers.engines import Engine, find_engine, require_engine
 from tasks.doors.containers.images import BuilderImage, ensure_builder_image
 from tasks.doors.containers.pinging import engine_answers
 from tasks.doors.containers.sweeping import sweep
@@ -18,5 +18,6 @@ __all__ = [
     "engine_answers",
     "ensure_builder_image",
     "find_engine",
+    "require_engine",
     "sweep",
 ]

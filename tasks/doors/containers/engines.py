@@ -45,6 +45,16 @@ class _Known:
 _known: dict[str, _Known] = {}
 
 
+def require_engine(address: str = "") -> Engine:
+    """Return the engine that `find_engine` finds; raise EngineUnavailableError where there is none."""
+    engine = find_engine(address)
+    if engine is None:
+        raise EngineUnavailableError(
+            "the container engine is gone", subject=address or "container engine", remedy="start it again"
+        )
+    return engine
+
+
 def find_engine(address: str = "") -> Engine | None:
     """Return the engine at `address`, else at DOCKER_HOST, else at the usual socket; None where there is none.
 

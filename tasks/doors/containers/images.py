@@ -37,43 +37,71 @@ class BuilderImage:
 
 
 def ensure_builder_image(
-    engine: Engine, builder: Builder, settings: BuildSettings, log: Log, *, run_id: str = CHECK_RUN
+    engine: Engine,
+    builder: Builder,
+    settings: BuildSettings,
+    log: Log,
+    *,
+    fetches: bool = True,
+    run_id: str = CHECK_RUN,
 ) -> BuilderImage:
     """Return the image of `builder`, pulling or building it first where it is missing.
 
-    The container in which it is checked is marked with `run_id`, for `sweep`. Raises BuildError where it
-    cannot be had, or has another toolchain than the builder declares.
+    For a build that fetches nothing no more is made than the stage which the Dockerfile has for those. The container
+    in which it is checked is marked with `run_id`, for `sweep`. Raises BuildError where the image cannot be had, or has
+    another toolchain than the builder declares.
     """
     with engine_errors(engine.address):
         ready = settings.ready_image(builder)
         source = _ensure_pulled(engine, ready, log) if ready else ""
-        wanted = _checked_tag(builder, settings, source)
-        found = _image_id(engine, wanted)
+        wish = _Wish(builder, settings, source, "" if source or fetches else builder.definition.image.alone)
+        tag, found = _find(engine, wish)
         if not found:
-            with only_one(f"{engine.address} {wanted}"):
-                found = _image_id(engine, wanted) or _make(engine, builder, settings, source, wanted, log, run_id)
+            with only_one(f"{engine.address} {wish.whole}"):  # stage and whole: the one is the other's beginning
+                tag, found = _find(engine, wish)
+                found = found or _make(engine, wish, log, run_id)
         toolchain = f"{builder.definition.toolchain.name} {settings.version(builder)}"
-        return BuilderImage(ready or wanted, found, toolchain)
+        return BuilderImage(ready or tag, found, toolchain)
 
 
-def _make(
-    engine: Engine, builder: Builder, settings: BuildSettings, source: str, wanted: str, log: Log, run_id: str
-) -> str:
-    """Build the image unless it is `source`; tag it `wanted` after its toolchain was checked."""
-    made = source or _build(engine, builder, settings, log)
+@dataclass(frozen=True)
+class _Wish:
+    """Say which image is wanted: `source`, which is here, or one that is built, of `stage` or whole."""
+
+    builder: Builder
+    settings: BuildSettings
+    source: str
+    stage: str
+
+    @property
+    def whole(self) -> str:
+        """Return the tag of the whole image once it is checked: another folder, base or version is another tag."""
+        of = self.source or [self.builder.digest, self.settings.base_image(self.builder)]
+        key = digest_of(canonical_json([of, self.settings.version(self.builder)]))
+        return f"pluginyard/{self.builder.name}:{key.removeprefix('sha256:')[:20]}"
+
+    @property
+    def tag(self) -> str:
+        """Return the tag of what is made."""
+        return f"{self.whole}-{self.stage}" if self.stage else self.whole
+
+
+def _find(engine: Engine, wish: _Wish) -> tuple[str, str]:
+    """Return the tag and id of an image that will do; the id is empty where none is here."""
+    found = _image_id(engine, wish.whole)
+    return (wish.whole, found) if found or not wish.stage else (wish.tag, _image_id(engine, wish.tag))
+
+
+def _make(engine: Engine, wish: _Wish, log: Log, run_id: str) -> str:
+    """Build the image unless it is there; tag it after its toolchain was checked."""
+    builder, settings = wish.builder, wish.settings
+    made = wish.source or _build(engine, wish, log)
     declared = builder.definition.toolchain
     real = declared.version_in(_printed(engine, made, declared.version_command, run_id))
-    check_toolchain(declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wanted)
-    repository, _, tag = wanted.rpartition(":")
+    check_toolchain(declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wish.tag)
+    repository, _, tag = wish.tag.rpartition(":")
     engine.client.tag(made, repository, tag)
     return made
-
-
-def _checked_tag(builder: Builder, settings: BuildSettings, source: str) -> str:
-    """Return the tag of a checked image: another folder, base or version is another tag."""
-    of = source or [builder.digest, settings.base_image(builder)]
-    key = digest_of(canonical_json([of, settings.version(builder)]))
-    return f"pluginyard/{builder.name}:{key.removeprefix('sha256:')[:20]}"
 
 
 def _image_id(engine: Engine, reference: str) -> str:
@@ -103,7 +131,8 @@ def _ensure_pulled(engine: Engine, reference: str, log: Log) -> str:
     return _image_id(engine, reference)
 
 
-def _build(engine: Engine, builder: Builder, settings: BuildSettings, log: Log) -> str:
+def _build(engine: Engine, wish: _Wish, log: Log) -> str:
+    builder, settings = wish.builder, wish.settings
     base = settings.base_image(builder)
     log(f"building the image of the builder {builder.name} on {base}: once for this machine")
     arguments = {"BASE_IMAGE": base, "VERSION": settings.version(builder)}
@@ -112,6 +141,7 @@ def _build(engine: Engine, builder: Builder, settings: BuildSettings, log: Log) 
         custom_context=True,
         # Of mirrors a RUN sees those that the Dockerfile names with ARG; proxies it always sees.
         buildargs={**settings.fetch_environment, **arguments},
+        target=wish.stage,
         rm=True,
         forcerm=True,
         timeout=IMAGE_SECONDS,
