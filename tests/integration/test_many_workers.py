@@ -145,7 +145,11 @@ def publish_undisturbed(site: DeployedServer, repository: Path, folder: Path) ->
 @pytest.mark.parametrize("plugin", AT_TASKS)
 def test_a_run_whose_machine_was_lost_begins_again_elsewhere_and_completes(aftermath: Aftermath, plugin: str) -> None:
     taken = ["Pending", "Submitting", "Running"]
-    assert aftermath.states(plugin) == [[*taken, "Crashed", "AwaitingRetry", *taken, "Completed"]]
+    (states,) = aftermath.states(plugin)
+    assert states[:5] == [*taken, "Crashed", "AwaitingRetry"]
+    assert states[-4:] == [*taken, "Completed"]
+    # Between them a worker may have lost it once more, where it was handed out just as the server died.
+    assert states.count("Running") == 2
     assert aftermath.machines.is_lost(tag_of(plugin))
     first, second = aftermath.machines.begun(tag_of(plugin), plugin.removeprefix("lost-at-"))
     assert first != second
