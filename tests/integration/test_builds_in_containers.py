@@ -264,8 +264,7 @@ def test_an_image_whose_registry_is_busy_is_worth_another_try(
 
 def test_a_dockerfile_that_fails_is_quoted(bench: Bench) -> None:
     go = bench.builders["go"]
-    broken = load_builder(
-        "broken", {**go.files, "Dockerfile": b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo why; exit 3\n"}
-    )
+    dockerfile = b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE} AS alone\nRUN echo why; exit 3\n"
+    broken = load_builder("broken", {**go.files, "Dockerfile": dockerfile})
     with pytest.raises(BuildError, match="why"):
         bench.build(broken, GO_PLUGIN)
