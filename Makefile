@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
 PREFECT := sed -n 's/^prefect==\([^ ;]*\).*/\1/p'
+TESTS_AT_ONCE ?= 2
+AT_ONCE := -n $(TESTS_AT_ONCE) --no-loadscope-reorder --dist
 TRY = $(BIN)/uv pip install --quiet --compile-bytecode --python .make/prefect-$(TO)
 export PREFECT_HOME ?= $(CURDIR)/.make/prefect
 export DO_NOT_TRACK := 1
@@ -26,10 +28,10 @@ test-unit: .venv/.dev ## decisions only: no Prefect, no engine, seconds
 	$(BIN)/python -m pytest tests/unit
 
 test-flows: .venv/.dev ## flows on Prefect's test server
-	$(BIN)/python -m pytest tests/flows
+	$(BIN)/python -m pytest $(AT_ONCE) loadfile tests/flows
 
 test-integration: .venv/.dev ## real engine, registries, git, Envoy; brings what is missing
-	$(BIN)/python -m pytest tests/integration
+	$(BIN)/python -m pytest $(AT_ONCE) loadgroup tests/integration
 
 test-e2e: .venv/.dev ## the Prefect UI in a real browser; PLUGINYARD_SCREENSHOTS=1 renews docs/images
 	$(BIN)/python -m pytest tests/e2e
@@ -68,6 +70,7 @@ bench-repository: .venv/.dev ## a whole repository: unchanged plugins up to 1,00
 lock: $(BIN)/uv ## fit requirements/*.lock to pyproject.toml; RENEW=-U takes the newest of everything
 	$(BIN)/uv pip compile $(LOCK_FLAGS) $(RENEW) pyproject.toml --extra host --extra envoy --group build -o requirements/run.lock
 	$(BIN)/uv pip compile $(LOCK_FLAGS) $(RENEW) pyproject.toml --extra host --extra envoy --group dev -c requirements/run.lock -o requirements/dev.lock
+	$(BIN)/uv pip compile $(LOCK_FLAGS) $(RENEW) --group installer -o requirements/installer.lock
 
 upgrade-prefect: $(BIN)/uv ## lock the newest Prefect of the range, or TO=VERSION, and run every test on it
 	@old=$$($(PREFECT) requirements/run.lock); \
@@ -98,15 +101,15 @@ clean: ## remove the virtual environment and everything made
 	$(PYTHON) -m venv .venv
 
 $(BIN)/uv: .venv/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.lock
 	@touch $@
 
 .venv/.run: requirements/run.lock pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/run.lock
+	requirements/install.sh $(BIN)/python run.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: requirements/dev.lock pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.lock
+	requirements/install.sh $(BIN)/python dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.run

@@ -21,6 +21,7 @@ from pathlib import Path
 from benchmarks.figures import Readings, render_table
 from tests.machine.oci_clients import unpack_newer_package
 from tests.machine.registries import run_registry
+from tests.machine.turns import cache_folder
 
 DOOR = """
 import sys
@@ -60,7 +61,7 @@ def main() -> int:
     parser.add_argument("--megabytes", type=int, default=500, help="size of the blob (default: 500)")
     asked = parser.parse_args()
     memory, seconds = Readings(), Readings()
-    oras = str(unpack_newer_package("oras", "usr/bin/oras", _cache()))
+    oras = str(unpack_newer_package("oras", "usr/bin/oras", cache_folder() / "packages"))
     with tempfile.TemporaryDirectory(prefix="pluginyard-benchmark-") as name:
         folder = Path(name)
         with run_registry("open", folder) as registry:
@@ -127,10 +128,6 @@ def _ratios(memory: Readings, seconds: Readings) -> list[tuple[str, str, str]]:
         for action in ("push", "pull")
         for name, ours in ((f"{action} by {client}", f"{action} by pluginyard") for client in CLIENTS[1:])
     ]
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pluginyard-tests"
 
 
 if __name__ == "__main__":

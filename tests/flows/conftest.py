@@ -15,6 +15,7 @@ os.environ.setdefault("PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
+from tests.machine.warm_toolchains import warm_cache
 from tests.machine.watched import deployment, hosted, small  # noqa: F401
 
 
@@ -35,7 +36,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return one cache for all tests, so that each plugin is compiled once."""
-    return tmp_path_factory.mktemp("cache")
+    return warm_cache(tmp_path_factory.mktemp("user") / "cache")
 
 
 @pytest.fixture(autouse=True)

@@ -213,7 +213,8 @@ def test_a_run_that_crashed_three_times_fails_with_a_reason(deployed: DeployedSe
     for _ in range(3):
         deployed.set_state(run, "RUNNING")
         deployed.set_state(run, "SCHEDULED", name="AwaitingRetry")
-    deployed.command("prefect", "flow-run", "execute", run, PLUGINYARD_CACHE=str(tmp_path))
+    deployed.set_state(run, "PENDING")
+    deployed.command("prefect.engine", run, PLUGINYARD_CACHE=str(tmp_path))
     found = deployed.run(run)
     assert (found["state_name"], found["run_count"]) == ("Failed", 4)
     assert "RepeatedCrashError" in found["state"]["message"]

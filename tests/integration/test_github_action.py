@@ -14,6 +14,7 @@ from pluginyard.errors import RequestError
 from tests.machine.action_runner import ActionRun, plain_environment, run_action
 from tests.machine.example_repository import commit, git, make_repository
 from tests.machine.registries import RunningRegistry
+from tests.machine.warm_toolchains import warm_cache
 
 PROJECT = Path(__file__).parents[2]
 TAG = "refs/tags/wasm-go-request-block-v1.0.0"
@@ -44,13 +45,18 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return warm_cache(tmp_path_factory.mktemp("user") / "cache")
+
+
 @pytest.fixture
-def run(tmp_path: Path, workspace: Path, tools: Path) -> Run:
+def run(tmp_path: Path, workspace: Path, tools: Path, cache: Path) -> Run:
     def run(inputs: dict[str, str], ref: str = "refs/heads/main", **environment: str) -> ActionRun:
         github = {"workspace": str(workspace), "ref": ref, "sha": git(workspace, "rev-parse", "HEAD")}
         own = {
             "RUNNER_TOOL_CACHE": str(tools),
-            "PLUGINYARD_CACHE": str(tmp_path / "cache"),
+            "PLUGINYARD_CACHE": str(cache),
             "PLUGINYARD_ENGINE": "host",
         }
         python = {"python": str(_python_that_tells(tmp_path))}

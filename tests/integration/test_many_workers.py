@@ -24,6 +24,7 @@ from tests.machine.many_machines import ManyMachines, run_many_machines, shipped
 from tests.machine.postgres import ensure_postgres
 from tests.machine.registries import RunningRegistry
 from tests.machine.stored import Shelf, new_shelf
+from tests.machine.warm_toolchains import warm_cache
 
 TASKS = (
     *("resolve-release", "checkout-source", "detect-files", "build-module", "pack-artifact"),
@@ -39,6 +40,7 @@ DOWN_SECONDS = 8
 # A run that was lost holds its places until their lease of five minutes is over.
 PLACES = 20
 ENDS = ("COMPLETED", "FAILED", "CANCELLED")
+pytestmark = pytest.mark.timeout(1800)  # the first test waits for everything
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def publish_undisturbed(site: DeployedServer, repository: Path, folder: Path) ->
     """Publish everything in one run on one more machine, to another place; return the digests."""
     layout = folder / "layout"
     run = site.start("publish-plugins/nightly", {"repository": str(repository), "registries": [f"oci:{layout}"]})["id"]
-    own = {"PLUGINYARD_ENGINE": "host", "PLUGINYARD_CACHE": str(folder / "cache")}
+    own = {"PLUGINYARD_ENGINE": "host", "PLUGINYARD_CACHE": str(warm_cache(folder / "cache"))}
     site.set_state(run, "PENDING")  # it is taken: no worker gets it
     site.command("prefect.engine", run, **shipped_settings(), **own)
     assert site.run(run)["state_name"] == "Completed"
@@ -157,7 +159,9 @@ def test_a_run_whose_machine_was_lost_begins_again_elsewhere_and_completes(after
 
 def test_a_run_lost_before_it_began_is_scheduled_again(aftermath: Aftermath) -> None:
     (states,) = aftermath.states("lost-before-begin")
-    assert states == ["Pending", "Submitting", "AwaitingRetry", "Pending", "Submitting", "Running", "Completed"]
+    assert states[:3] == ["Pending", "Submitting", "AwaitingRetry"]
+    assert states[-4:] == ["Pending", "Submitting", "Running", "Completed"]
+    assert states.count("Running") == 1
     assert not list((aftermath.machines.faults / "before-begin").iterdir())
 
 

@@ -21,6 +21,7 @@ from tests.machine.example_repository import make_repository
 from tests.machine.github import REPOSITORY, SECRET
 from tests.machine.loopback import ask, free_port, json_request
 from tests.machine.receivers import RunningReceiver, tag_delivery
+from tests.machine.warm_toolchains import warm_cache
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = ("PREFECT_", "PLUGINYARD_", "REGISTRY_", "IMAGE_", "DOCKER_HOST")
@@ -82,6 +83,7 @@ class Yard:
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
     found = Yard(tmp_path, free_port(together=2))
+    warm_cache(tmp_path / "cache")
     yield found
     found.command("down")
 

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.machine.turns import one_at_a_time
+
 SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 # Debian Policy 9.3.3.2: an executable policy-rc.d that exits 101 forbids every service start.
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -32,11 +34,15 @@ def can_install() -> bool:
 
 def ensure_debian_package(binary: str, package: str) -> str:
     """Return the path of `binary`, installing `package` if it is missing; raise MissingPackageError."""
-    found = find_binary(binary)
-    if found:
+    if found := find_binary(binary):
         return found
     if not can_install():
         raise MissingPackageError(f"{binary} is missing, and only root on Debian or Ubuntu can install {package}")
+    with one_at_a_time("packages"):
+        return find_binary(binary) or _install(binary, package)
+
+
+def _install(binary: str, package: str) -> str:
     with _no_service_starts():
         for command in (["install", package], ["update"], ["install", package]):
             finished = _run_apt(command)

@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.machine import bridges
 from tests.machine.base_images import BASE_IMAGE, ensure_base_image, request, unmount_below
 from tests.machine.debian import MissingPackageError, ensure_debian_package
+from tests.machine.turns import cache_folder, one_at_a_time
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -72,16 +73,16 @@ class EngineFolders:
 
 def default_root() -> Path:
     """Return the engine's usual data folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "pluginyard" / "engine"
+    return cache_folder() / "engine"
 
 
 def start(root: Path) -> EngineHandle:
     """Start the engine of `root` if it does not answer yet, import the base image, and return its handle."""
     folders = EngineFolders(root.resolve())
-    if not answers(folders.socket):
-        _start_daemon(folders)
-    ensure_base_image(folders.socket, folders.root)
+    with one_at_a_time(f"engine-{folders.key}"):
+        if not answers(folders.socket):
+            _start_daemon(folders)
+        ensure_base_image(folders.socket, folders.root)
     return EngineHandle(folders.address, BASE_IMAGE)
 
 

@@ -12,8 +12,9 @@ import pytest
 from pluginyard.recipes import BuildSettings
 from tasks.doors.containers import Engine, find_engine
 from tests.machine.debian import MissingPackageError, can_install
-from tests.machine.engine import EngineHandle, default_root, start, status, stop
+from tests.machine.engine import EngineFolders, EngineHandle, default_root, start, status, stop
 from tests.machine.host_toolchains import miss
+from tests.machine.turns import used_by_many
 
 NAMED_ENGINE = "PLUGINYARD_TEST_ENGINE"
 NAMED_BASE = "PLUGINYARD_TEST_BASE_IMAGE"
@@ -39,15 +40,30 @@ def ensure_engine() -> EngineHandle:
 
 @pytest.fixture(scope="session")
 def engine_handle() -> Iterator[EngineHandle]:
-    """Give a reachable engine; one that this session started is stopped at its end, its images kept."""
-    was_there = bool(os.environ.get(NAMED_ENGINE)) or bool(status(engine_root())["answers"])
+    """Give a reachable engine; one that tests started is stopped when the last of them leaves, its images kept."""
+    with used_by_many("engine", _enter, _leave) as handle:
+        yield handle
+
+
+def _enter() -> EngineHandle:
+    was_there = bool(os.environ.get(NAMED_ENGINE) or status(engine_root())["answers"])
     try:
         handle = ensure_engine()
     except (MissingPackageError, RuntimeError, subprocess.SubprocessError) as error:
         miss(str(error))
-    yield handle
     if not was_there:
+        _note().touch()
+    return handle
+
+
+def _leave() -> None:
+    if _note().exists():
         stop(engine_root())
+
+
+def _note() -> Path:
+    """Return the file that is there where tests, and not `make engine`, started the engine."""
+    return EngineFolders(engine_root().resolve()).runtime / "of-tests"
 
 
 @pytest.fixture(scope="session")

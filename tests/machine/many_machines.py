@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.machine.deployed_server import PROJECT, DeployedServer, await_that
 from tests.machine.loopback import free_port
 from tests.machine.postgres import Postgres, run_postgres
+from tests.machine.warm_toolchains import warm_cache
 
 FAULTS = Path(__file__).parent / "faults"
 # What `restart: unless-stopped` of the compose file and systemd's RestartSec come to.
@@ -182,7 +183,7 @@ def _worker(site: DeployedServer, number: int, folder: Path, faults: Path, setti
     own = {
         "PREFECT_HOME": str(home / "prefect"),
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "results"),
-        "PLUGINYARD_CACHE": str(home / "cache"),
+        "PLUGINYARD_CACHE": str(warm_cache(home / "cache")),
         "PLUGINYARD_ENGINE": "host",
         "FAULTS_FOLDER": str(faults),
         "PYTHONPATH": os.pathsep.join((str(FAULTS), str(PROJECT))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests.machine.debian import MissingPackageError, debian_mirror, ensure_debian_package
 from tests.machine.host_toolchains import miss
+from tests.machine.turns import cache_folder, one_at_a_time
 
 SUITE = "trixie"  # the first Debian that has oras (1.2.0, a static program that runs on older ones)
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -23,8 +23,13 @@ def unpack_newer_package(package: str, program: str, cache: Path) -> Path:
     Raises MissingPackageError.
     """
     found = cache / SUITE / package / program
-    if found.exists():
-        return found
+    with one_at_a_time("packages"):
+        if not found.exists():
+            _unpack(package, program, cache, found)
+    return found
+
+
+def _unpack(package: str, program: str, cache: Path, found: Path) -> None:
     if not KEYRING.exists():
         raise MissingPackageError(f"{package} of Debian {SUITE} needs {KEYRING}")
     state = cache / "apt"
@@ -43,7 +48,6 @@ def unpack_newer_package(package: str, program: str, cache: Path) -> Path:
     (unpacked / program).replace(found)  # last, as a whole: an interrupted run leaves no half a program
     archive.unlink()
     shutil.rmtree(unpacked)
-    return found
 
 
 def _apt(state: Path) -> list[str]:
@@ -70,9 +74,8 @@ def _run(command: list[str], folder: Path) -> None:
 @pytest.fixture(scope="session")
 def oras_program() -> str:
     """The oras command, of PATH or of a newer Debian."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pluginyard-tests"
     try:
-        return str(unpack_newer_package("oras", "usr/bin/oras", cache))
+        return str(unpack_newer_package("oras", "usr/bin/oras", cache_folder() / "packages"))
     except (MissingPackageError, OSError, ValueError) as error:
         miss(f"oras ({error})")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,11 @@ import pytest
 
 from deployments.up import SERVER
 from tests.machine.loopback import direct, free_port, json_request
+from tests.machine.turns import cache_folder
 
 START_SECONDS = 120
 _PAGE = 200
+_DATABASE = "prefect.db"
 _WHICH_UI = "PREFECT_SERVER_UI_V2_ENABLED"
 # Records reach the database within a second, and the server's own work does not slow the runs (docs/decisions.md).
 _SETTINGS = {
@@ -76,6 +81,7 @@ class PrefectServer:
 @contextlib.contextmanager
 def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServer]:
     """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
+    _lay_out_database(home)
     port = free_port()
     plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
     address = f"http://127.0.0.1:{port}"
@@ -106,9 +112,34 @@ def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServe
         try:
             server = PrefectServer(f"{address}/api", home)
             _await(process, server)
+            _keep_database(home)
             yield server
         finally:
             _end(process)
+
+
+def _lay_out_database(home: Path) -> None:
+    """Begin with the tables of an earlier server of this Prefect: to make them takes longer than all of its start."""
+    if _kept_database().exists() and not (home / _DATABASE).exists():
+        shutil.copyfile(_kept_database(), home / _DATABASE)
+
+
+def _keep_database(home: Path) -> None:
+    kept = _kept_database()
+    if kept.exists():
+        return
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(f"{kept.name}.{os.getpid()}")
+    with (
+        contextlib.closing(sqlite3.connect(home / _DATABASE)) as source,
+        contextlib.closing(sqlite3.connect(part)) as target,
+    ):
+        source.backup(target)
+    part.replace(kept)
+
+
+def _kept_database() -> Path:
+    return cache_folder() / f"prefect-{version('prefect')}-on-sqlalchemy-{version('sqlalchemy')}.db"
 
 
 def _await(process: subprocess.Popen[bytes], server: PrefectServer) -> None:
