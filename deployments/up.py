@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(describe(yard), flush=True)
     if command == "up" and yard.host not in LOOPBACK:
         print("  it listens beyond this machine, without TLS: put a reverse proxy with TLS in front")
-    if command == "up":
+    if command == "up" and yard.environment.get("PLUGINYARD_ENGINE") != "host":
         prepare(yard)
     return 0
 

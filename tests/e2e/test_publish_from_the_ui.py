@@ -60,7 +60,7 @@ def test_a_maintainer_publishes_a_plugin_from_the_form_and_reads_the_report(
     page.picture("running", 1000)
     (faults / "go-on").touch()
     page.see("\nCompleted\n", seconds=300)
-    await_that(lambda: tasks(site_with_ui, run, "COMPLETED") == len(STEPS), "the server has them all", 60)
+    await_that(lambda: tasks(site_with_ui, run, "COMPLETED") == len(STEPS), "the server has them all", 180)
     page.reload()
     page.see("9 Task runs")
     page.press("Task Runs")
@@ -152,7 +152,7 @@ def submit(page: Page, site: DeployedServer) -> str:
     for _ in range(4):
         page.enter("Submit")
         with suppress(AssertionError):
-            await_that(lambda: begun() or REFUSED in page.text(), "an answer to the form", 30)
+            await_that(lambda: begun() or REFUSED in page.text(), "an answer to the form", 180)
         time.sleep(5)  # what is refused stays to be read, so this is as long as an answer may take
         if begun():
             break

@@ -40,7 +40,7 @@ SHARED = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together, and what begins first (`make test-integration` runs two processes)."""
+    """Say which tests stay together, and what begins first (`make test-integration` runs several processes)."""
     groups: dict[Path, str] = {}
     for item in items:
         used = getattr(item, "fixturenames", ())

@@ -37,6 +37,8 @@ EVERY = (*LOST, TWICE, UNSEEN)
 OCCASIONS = ("publish-plugin/on-demand", "publish-plugin/on-tag")
 MACHINES = 4
 DOWN_SECONDS = 8
+# Long enough for a busy machine; what never comes is found all the same.
+PATIENCE = 600
 # A run that was lost holds its places until their lease of five minutes is over.
 PLACES = 20
 ENDS = ("COMPLETED", "FAILED", "CANCELLED")
@@ -94,16 +96,16 @@ def aftermath(
         machines = stack.enter_context(run_many_machines(folder, MACHINES, PLUGINYARD_LIMITS=limits))
         proxy.fail(Fault("silence", method="PUT", path="/manifests/latest"))
         runs = start_all(machines, repository, shelf, proxy)
-        await_that(lambda: proxy.count("PUT", "/manifests/latest"), "a version is there and latest is not", 120)
+        await_that(lambda: proxy.count("PUT", "/manifests/latest"), "a version is there and latest is not", PATIENCE)
         machines.lose(machines.begun(tag_of("lost-before-latest"), "push-artifact")[0])
-        await_that(lambda: all_lost_and_held(machines), "nine machines are lost and three runs under way", 180)
+        await_that(lambda: all_lost_and_held(machines), "nine machines are lost and three runs under way", PATIENCE)
         machines.server.kill(DOWN_SECONDS)
         time.sleep(DOWN_SECONDS / 2)
         machines.let_go_on()  # they push while nobody records it
-        await_that(machines.answers, "the server is back", 60)
+        await_that(machines.answers, "the server is back", PATIENCE)
         undisturbed = publish_undisturbed(machines.site, repository, folder / "undisturbed")
         every = [run for each in runs.values() for run in each]
-        await_that(lambda: all(is_over(machines.site, run) for run in every), "every run has ended", 240)
+        await_that(lambda: all(is_over(machines.site, run) for run in every), "every run has ended", PATIENCE)
         yield Aftermath(machines, shelf, runs, undisturbed)
 
 

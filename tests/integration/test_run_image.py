@@ -87,7 +87,7 @@ def test_the_image_runs_the_command_line_as_no_root_and_keeps_no_wheel(start: St
         "id -u; id -G; pluginyard publish --help | head -1; git --version; ls /requirements; python -m pip --version"
     )
     container = start("sh", "-c", script)
-    assert container.wait(timeout=60)["StatusCode"] == 0, container.logs()
+    assert container.wait(timeout=200)["StatusCode"] == 0, container.logs()
     told = container.logs().decode()
     assert told.startswith(f"10001\n10001 {ENGINE_GROUP}\nusage: pluginyard publish")
     assert "git version" in told
@@ -103,7 +103,7 @@ def test_a_secret_that_cannot_be_read_ends_the_command(start: Start, tmp_path: P
     for folder_mode, named in ((0o755, secret.name), (0o700, "/run/secrets cannot be listed")):
         tmp_path.chmod(folder_mode)
         container = start("true", volumes=mounts)
-        assert container.wait(timeout=60)["StatusCode"] == 3
+        assert container.wait(timeout=200)["StatusCode"] == 3
         assert named in container.logs().decode()
 
 
@@ -120,7 +120,7 @@ def test_one_image_is_server_deployer_worker_and_receiver(start: Start, tmp_path
 
     beside = {"volumes": mounts, "network_mode": f"container:{server.id}", "environment": {"PREFECT_API_URL": api}}
     setup = start(*COMMANDS["setup"], **beside)
-    assert setup.wait(timeout=180)["StatusCode"] == 0, setup.logs()[-2000:]
+    assert setup.wait(timeout=400)["StatusCode"] == 0, setup.logs()[-2000:]
     worker = start(*COMMANDS["worker"], **beside)
     _await(lambda: _fetch(worker, "http://127.0.0.1:8080/health") == 200, "the worker asks for runs", worker)
     secret = {"PLUGINYARD_GITHUB_SECRET": "0123456789abcdef" * 2, "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins"}
@@ -131,7 +131,7 @@ def test_one_image_is_server_deployer_worker_and_receiver(start: Start, tmp_path
     request = {"request": {"repository": "/nowhere", "tag": "wasm-go-request-block-v1.0.0"}}
     parameters = [part for name, value in request.items() for part in ("--param", f"{name}={json.dumps(value)}")]
     run = start("prefect", "deployment", "run", "publish-plugin/on-demand", "--watch", *parameters, **beside)
-    assert run.wait(timeout=180)["StatusCode"] == 1, "the run fails, for there is no such repository"
+    assert run.wait(timeout=400)["StatusCode"] == 1, "the run fails, for there is no such repository"
     told = worker.logs().decode()
     assert "SourceError" in told, told[-3000:]
     for container in (server, setup, worker, receiver):
@@ -151,7 +151,7 @@ def _fetch(container: Container, url: str) -> int:
     return int(output) if code == 0 else 0
 
 
-def _await(condition: Callable[[], bool], what: str, container: Container, seconds: float = 120) -> None:
+def _await(condition: Callable[[], bool], what: str, container: Container, seconds: float = 240) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s: {what}: {container.logs()[-2000:]!r}"

@@ -200,11 +200,11 @@ def _ended(yard: Yard, run: str) -> None:
         found = yard.call(f"/api/flow_runs/{run}")
         return found if found["state_type"] in ("COMPLETED", "FAILED", "CANCELLED") else None
 
-    state = _await(ended, 240)
+    state = _await(ended, 400)
     assert state["state_name"] == "Completed", state["state"]
 
 
-def _await(condition: Any, seconds: float = 60) -> Any:
+def _await(condition: Any, seconds: float = 180) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline
