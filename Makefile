@@ -5,7 +5,7 @@ LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-emi
 PREFECT := sed -n 's/^prefect==\([^ ;]*\).*/\1/p'
 # More than this machine has processors, if it has two: tests wait for a third of their time.
 TESTS_AT_ONCE ?= 3
-AT_ONCE := -n $(TESTS_AT_ONCE) --no-loadscope-reorder --dist
+AT_ONCE := -n $(TESTS_AT_ONCE) --no-loadscope-reorder --dist loadfile
 TRY = $(BIN)/uv pip install --quiet --compile-bytecode --python .make/prefect-$(TO)
 export PREFECT_HOME ?= $(CURDIR)/.make/prefect
 export DO_NOT_TRACK := 1
@@ -29,10 +29,10 @@ test-unit: .venv/.dev ## decisions only: no Prefect, no engine, seconds
 	$(BIN)/python -m pytest tests/unit
 
 test-flows: .venv/.dev ## flows on Prefect's test server
-	$(BIN)/python -m pytest $(AT_ONCE) loadfile tests/flows
+	$(BIN)/python -m pytest $(AT_ONCE) tests/flows
 
 test-integration: .venv/.dev ## real engine, registries, git, Envoy; brings what is missing
-	$(BIN)/python -m pytest $(AT_ONCE) loadgroup tests/integration
+	$(BIN)/python -m pytest $(AT_ONCE) tests/integration
 
 test-e2e: .venv/.dev ## the Prefect UI in a real browser; PLUGINYARD_SCREENSHOTS=1 renews docs/images
 	$(BIN)/python -m pytest tests/e2e

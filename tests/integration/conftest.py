@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,23 +32,32 @@ from tests.machine.registries import (  # noqa: F401
 
 # What takes longest is begun first, so that no process is left alone with it at the end.
 LONG = ("containers", "test_many_workers", "test_up", "test_github_action", "test_run_image", "test_deployments")
-# Files that share a fixture go to one process: the image of a builder and an example's module are made once.
-SHARED = {
-    "bench": "containers",
-    "command_line": "containers",
-    "shared_command_line": "containers",
-    "compiled_plugins": "modules",
+# Files that share what is dear go to one process: the image of a builder, the module of an example.
+TOGETHER = {
+    "containers": r"test_builds_(?!on_host)|test_prepare|test_publish_(?!partly)",
+    "modules": r"test_examples|test_gateway|test_judge_agrees",
 }
 
 
+def group_of(path: str) -> str:
+    """Return the name of what runs in one process with the file: a group, else the file itself."""
+    name = Path(path).stem
+    return next((group for group, pattern in TOGETHER.items() if re.match(pattern, name)), name)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together, and what begins first (`make test-integration` runs several processes)."""
-    groups: dict[Path, str] = {}
-    for item in items:
-        used = getattr(item, "fixturenames", ())
-        groups.setdefault(item.path, item.path.stem)
-        groups[item.path] = next((name for fixture, name in SHARED.items() if fixture in used), groups[item.path])
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    """Begin with what takes longest."""
     order = {name: number for number, name in enumerate(LONG)}
-    items.sort(key=lambda item: order.get(groups[item.path], len(order)))
+    items.sort(key=lambda item: order.get(group_of(str(item.path)), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole groups; `--dist loadgroup` would, but xdist 3.8 marks them where pytest 9.2 does not look."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class LoadGroups(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid.partition("::")[0])
+
+    return LoadGroups(config, log)
