@@ -3,8 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK_FLAGS := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 --custom-compile-command "make lock"
 PREFECT := sed -n 's/^prefect==\([^ ;]*\).*/\1/p'
-# More than this machine has processors, if it has two: tests wait for a third of their time.
-TESTS_AT_ONCE ?= 3
+TESTS_AT_ONCE ?= 2
 AT_ONCE := -n $(TESTS_AT_ONCE) --no-loadscope-reorder --dist loadfile
 TRY = $(BIN)/uv pip install --quiet --compile-bytecode --python .make/prefect-$(TO)
 export PREFECT_HOME ?= $(CURDIR)/.make/prefect

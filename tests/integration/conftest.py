@@ -31,10 +31,14 @@ from tests.machine.registries import (  # noqa: F401
 )
 
 # What takes longest is begun first, so that no process is left alone with it at the end.
-LONG = ("containers", "test_many_workers", "test_up", "test_github_action", "test_run_image", "test_deployments")
-# Files that share what is dear go to one process: the image of a builder, the module of an example.
+LONG = (
+    *("builds", "test_many_workers", "test_up", "publications"),
+    *("test_github_action", "test_run_image", "test_deployments"),
+)
+# Files that share what is dear go to one process: the images of builders, modules that were built before.
 TOGETHER = {
-    "containers": r"test_builds_(?!on_host)|test_prepare|test_publish_(?!partly)",
+    "builds": r"test_builds_(?!on_host)|test_prepare",
+    "publications": r"test_publish_(?!partly)",
     "modules": r"test_examples|test_gateway|test_judge_agrees",
 }
 
