@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.passwords import find_password
+from deployments.passwords import VARIABLE, find_password
 from deployments.processes import Process
 from pluginyard.errors import ConfigurationError
 
 PROJECT = Path(__file__).parents[1]
 # Workers of other machines may share it: then a run that begins again finds what was finished elsewhere.
 RESULTS = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+# The server asks for the one, its clients send the other.
+PASSWORDS = (VARIABLE, "PREFECT_API_AUTH_STRING")
 # Paths that may be relative to where `make up` is typed: its processes run elsewhere.
 PATHS = (
     "PLUGINYARD_GITHUB_SECRETS_FILE",
@@ -71,10 +73,12 @@ class Yard:
             "DO_NOT_TRACK": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT), self.environment.get("PYTHONPATH", "")))),
         }
+        # Without a password neither is set: Prefect takes an empty one for a password that no client can send.
+        others = {name: value for name, value in self.environment.items() if value or name not in PASSWORDS}
         if self.password:
-            own |= {"PREFECT_SERVER_API_AUTH_STRING": self.password, "PREFECT_API_AUTH_STRING": self.password}
+            own |= dict.fromkeys(PASSWORDS, self.password)
         paths = {name: str(Path(self.environment[name]).absolute()) for name in PATHS if self.environment.get(name)}
-        return {**self.environment, **paths, **own}
+        return {**others, **paths, **own}
 
 
 def find_state(environment: Mapping[str, str]) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployments import up
-from deployments.yard import PATHS, RESULTS, read_yard
+from deployments.yard import PASSWORDS, PATHS, RESULTS, read_yard
 from pluginyard.site import Site
 
 PROJECT = Path(__file__).parents[2]
@@ -59,6 +59,13 @@ def test_the_line_to_export_gives_a_client_the_password_and_does_not_show_it(
     shell = ["/bin/sh", "-c", f"{lines}\necho $PREFECT_API_URL $PREFECT_API_AUTH_STRING"]
     done = subprocess.run(shell, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True)
     assert shlex.split(done.stdout) == [yard.api, yard.password]
+
+
+def test_an_empty_variable_is_no_password(tmp_path: Path) -> None:
+    empty = dict.fromkeys(PASSWORDS, "")
+    beyond = read_yard({**empty, "PLUGINYARD_STATE": str(tmp_path), "PLUGINYARD_HOST": "192.0.2.7"})
+    assert {beyond.settings()[name] for name in PASSWORDS} == {beyond.password} != {""}
+    assert not set(read_yard({**empty, "PLUGINYARD_STATE": str(tmp_path)}).settings()) & set(PASSWORDS)
 
 
 def test_every_variable_of_make_up_is_explained_where_it_is_operated() -> None:
