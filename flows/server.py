@@ -12,10 +12,11 @@ from pluginyard.errors import ServerError
 
 LOCAL = "http://127.0.0.1:4200/api"
 
-# A server that lives as long as the command has no workers to watch and little time to record.
+# A server that lives as long as the command has no workers to watch and little time to record. It records what is left
+# when it ends; a recorder that is ended amid a periodic turn does so too, but prints a traceback first.
 _EPHEMERAL = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "60",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -39,7 +40,7 @@ def recorded_runs() -> Iterator[str]:
         if configured:
             with _server_errors(configured):
                 yield f"run history: {_page(configured)}"
-        elif _answers(LOCAL):
+        elif answers(LOCAL):
             with temporary_settings({PREFECT_API_URL: LOCAL}), _server_errors(LOCAL):
                 yield f"run history: {_page(LOCAL)}"
         else:
@@ -90,7 +91,8 @@ def _page(url: str) -> str:
     return strip_credentials(url).removesuffix("/").removesuffix("/api")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether a Prefect server answers at `url` within a second."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/health", timeout=1) as answer:

@@ -38,7 +38,7 @@ LONG = (
 # Files that share what is dear go to one process: the images of builders, modules that were built before.
 TOGETHER = {
     "builds": r"test_builds_(?!on_host)|test_prepare",
-    "publications": r"test_publish_(?!partly)",
+    "publications": r"test_demo|test_publish_(?!partly)",
     "modules": r"test_examples|test_gateway|test_judge_agrees",
 }
 

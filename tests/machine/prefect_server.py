@@ -81,7 +81,7 @@ class PrefectServer:
 @contextlib.contextmanager
 def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServer]:
     """Run `prefect server start` with its database in `home`; the processes it started are ended after."""
-    _lay_out_database(home)
+    lay_out_database(home)
     port = free_port()
     plain = {name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")}
     address = f"http://127.0.0.1:{port}"
@@ -118,7 +118,7 @@ def run_prefect_server(home: Path, *, ui: bool = False) -> Iterator[PrefectServe
             _end(process)
 
 
-def _lay_out_database(home: Path) -> None:
+def lay_out_database(home: Path) -> None:
     """Begin with the tables of an earlier server of this Prefect: to make them takes longer than all of its start."""
     if _kept_database().exists() and not (home / _DATABASE).exists():
         shutil.copyfile(_kept_database(), home / _DATABASE)
