@@ -10,6 +10,7 @@ from pathlib import Path
 from pluginyard.errors import ConfigurationError
 
 VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
+CLIENT_VARIABLE = "PREFECT_API_AUTH_STRING"
 # 127.0.0.2 is loopback too, but nobody means that by accident.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _SHORTEST = 12

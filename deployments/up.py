@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deployments.passwords import LOOPBACK, VARIABLE
+from deployments.passwords import CLIENT_VARIABLE, LOOPBACK, VARIABLE
 from deployments.processes import Process
 from deployments.yard import PROJECT, Yard, find_state, read_yard
 from pluginyard.errors import ConfigurationError, PluginyardError
@@ -112,7 +112,7 @@ def describe(yard: Yard) -> str:
         lines.append(
             f"  {'password':<10} {f'that of {VARIABLE}' if named else yard.state / 'password'} (user:password)"
         )
-        lines.append(f'  {"":<10} export PREFECT_API_AUTH_STRING="{value}"')
+        lines.append(f'  {"":<10} export {CLIENT_VARIABLE}="{value}"')
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.passwords import VARIABLE, find_password
+from deployments.passwords import CLIENT_VARIABLE, VARIABLE, find_password
 from deployments.processes import Process
 from pluginyard.errors import ConfigurationError
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).parents[1]
 # Workers of other machines may share it: then a run that begins again finds what was finished elsewhere.
 RESULTS = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
 # The server asks for the one, its clients send the other.
-PASSWORDS = (VARIABLE, "PREFECT_API_AUTH_STRING")
+PASSWORDS = (VARIABLE, CLIENT_VARIABLE)
 # Paths that may be relative to where `make up` is typed: its processes run elsewhere.
 PATHS = (
     "PLUGINYARD_GITHUB_SECRETS_FILE",

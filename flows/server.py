@@ -12,11 +12,13 @@ from pluginyard.errors import ServerError
 
 LOCAL = "http://127.0.0.1:4200/api"
 
-# A server that lives as long as the command has no workers to watch and little time to record. It records what is left
-# when it ends; a recorder that is ended amid a periodic turn does so too, but prints a traceback first.
-_EPHEMERAL = {
+# A server that lives as long as the command records what is left when it ends. Ended while it records in between, it
+# would print a traceback first: hence seldom, whatever is set (by the run image, say) for servers that stay.
+_RECORDER = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "1000",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "60",
+}
+_EPHEMERAL = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -30,6 +32,7 @@ def recorded_runs() -> Iterator[str]:
     The one that is configured (PREFECT_API_URL, or the profile), else one that answers on this machine,
     else an ephemeral one. Raises ServerError where it does not answer, or refuses. Imports Prefect.
     """
+    os.environ.update(_RECORDER)
     for name, value in _EPHEMERAL.items():
         os.environ.setdefault(name, value)
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
