@@ -47,13 +47,13 @@ format: .venv/.dev ## let ruff format and mend
 	$(BIN)/ruff format .
 
 reference: .venv/.dev ## render docs/reference.md from the code
-	COLUMNS=100 $(BIN)/python -c 'from flows.__main__ import command_help; from pluginyard.reference import render_reference; print(render_reference(command_help()), end="")' > docs/reference.md
+	COLUMNS=100 $(BIN)/python -c 'from flows.__main__ import command_help; from pluginyard.reports.reference import render_reference; print(render_reference(command_help()), end="")' > docs/reference.md
 
 up: .venv/.run ## run server, workers and receiver on this machine, with all deployments
-	@$(BIN)/python -m deployments.up
+	@$(BIN)/python -m deployments.local
 
 down: ## end them; runs, blocks and results stay for the next `make up`
-	@$(BIN)/python -m deployments.up down
+	@$(BIN)/python -m deployments.local down
 
 engine: .venv/.dev ## start a private container engine (Debian or Ubuntu, as root)
 	$(BIN)/python -m tests.machine.engine start

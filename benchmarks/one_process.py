@@ -21,7 +21,7 @@ def main() -> None:
     """Publish every request, AT_ONCE at a time."""
     at_once, *texts = sys.argv[1:]
     begun = time.monotonic()
-    from flows.server import recorded_runs
+    from flows.history import recorded_runs
 
     with recorded_runs():
         import flows.publish_plugins  # noqa: F401  # before the clock: it imports what both flows need
@@ -57,7 +57,7 @@ def most_held() -> float:
 def _publish_each(at_once: int, texts: list[str]) -> None:
     """Run the flow of one plugin for each request, in threads that know this thread's settings."""
     from flows.publish_plugin import publish_plugin
-    from pluginyard.publish_requests import PublishRequest
+    from pluginyard.forms.publish import PublishRequest
 
     requests = [PublishRequest.model_validate_json(text) for text in texts]
     with ThreadPoolExecutor(at_once) as pool:
@@ -69,7 +69,7 @@ def _publish_each(at_once: int, texts: list[str]) -> None:
 def _publish_repository(at_once: int, text: str) -> None:
     """Run the flow of a whole repository."""
     from flows.publish_plugins import publish_plugins
-    from pluginyard.repository_requests import RepositoryRequest
+    from pluginyard.forms.repository import RepositoryRequest
 
     asyncio.run(publish_plugins(RepositoryRequest.model_validate({**json.loads(text), "at_once": at_once})))
 
@@ -77,7 +77,7 @@ def _publish_repository(at_once: int, text: str) -> None:
 def _plan_repository(text: str) -> None:
     """Plan a whole repository as the flow does, without a run."""
     from flows.machine import find_machine, host_version
-    from pluginyard.repository_requests import RepositoryRequest
+    from pluginyard.forms.repository import RepositoryRequest
     from tasks.sources import plan_repository
 
     machine = find_machine()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from benchmarks.stage import Stage
 from flows.machine import find_machine
-from pluginyard.batches import RepositoryPlan
+from pluginyard.builds.packing import pack_module
+from pluginyard.forms.repository import RepositoryRequest
 from pluginyard.latest import LATEST
-from pluginyard.manifests import CONFIG_CONTENT, choose_annotations, render_manifest
-from pluginyard.oci import TITLE, Descriptor, digest_of
-from pluginyard.packing import pack_module
-from pluginyard.plugins import PluginBuild
-from pluginyard.registry_quirks import choose_config_media_type
-from pluginyard.repository_requests import RepositoryRequest
+from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
+from pluginyard.oci.quirks import choose_config_media_type
+from pluginyard.releases.batch import RepositoryPlan
+from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
+from pluginyard.releases.plugin import PluginBuild
 from tasks.doors.registries import Access, OpenContent, Repository, open_repository, push_artifact
 from tasks.sources import plan_repository
 from tests.machine.registries import RunningRegistry

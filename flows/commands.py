@@ -14,17 +14,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.machine import Machine, find_machine, host_version
-from pluginyard.addresses import strip_credentials
-from pluginyard.builders import Builder, choose_builder
-from pluginyard.configuration import RepositorySettings
+from pluginyard.builds.builder import Builder, choose_builder
 from pluginyard.errors import RequestError
-from pluginyard.planning import build_settings, plan_build, resolve_request
-from pluginyard.plugins import PluginBuild
-from pluginyard.publish_requests import PublishRequest
-from pluginyard.references import parse_reference
-from pluginyard.reports import render_text, render_verdict_text
-from pluginyard.semver import find_semver
-from pluginyard.verdicts import Verdict
+from pluginyard.forms.publish import PublishRequest
+from pluginyard.gateways.verdict import Verdict
+from pluginyard.oci.references import parse_reference
+from pluginyard.releases.plan import build_settings, plan_build, resolve_request
+from pluginyard.releases.plugin import PluginBuild
+from pluginyard.reports.release import render_text, render_verdict_text
+from pluginyard.settings.addresses import strip_credentials
+from pluginyard.settings.repository import RepositorySettings
+from pluginyard.versions import find_semver
 
 
 def publish(arguments: Namespace) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def publish(arguments: Namespace) -> dict[str, Any]:
     request = request_from(arguments)
     resolve_request(request)  # a bad name is refused before Prefect starts
     find_machine()
-    from flows.server import recorded_runs
+    from flows.history import recorded_runs
 
     with recorded_runs() as history:
         print(history, file=sys.stderr)
@@ -83,10 +83,10 @@ def inspect(arguments: Namespace) -> dict[str, Any]:
 
 
 def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
-    from pluginyard.judge import add_findings
+    from pluginyard.gateways.judge import add_findings
+    from pluginyard.oci.manifests import annotations_of
     from tasks.doors import registries
     from tasks.doors.registries.judging import judge_names, pull_artifact
-    from tasks.doors.registries.received import annotations_of
 
     reference = parse_reference(arguments.reference)
     site = find_machine().site
@@ -113,8 +113,8 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
 
 def prepare(arguments: Namespace) -> dict[str, Any]:
     """Make the whole image of each builder on this machine's engine, by the settings that a run would find."""
-    from flows.server import recorded_runs
-    from tasks.site_variables import find_site_variable
+    from flows.history import recorded_runs
+    from tasks.server.variables import find_site_variable
 
     with recorded_runs():
         machine = find_machine(variable=find_site_variable())

@@ -9,24 +9,24 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.beginning import MOST_RUNS, begin
 from flows.machine import Machine, find_machine, host_version
-from pluginyard.commit_statuses import find_forge
+from flows.run import MOST_RUNS, begin
 from pluginyard.errors import PluginyardError, RepeatedCrashError
-from pluginyard.plugins import PackedArtifact, PluginBuild, PublishedPlugin
-from pluginyard.publish_requests import PublishRequest
-from pluginyard.site import choose_repository
-from tasks.commit_statuses import told_at_commit
-from tasks.connections import Registries
+from pluginyard.forms.publish import PublishRequest
+from pluginyard.releases.plugin import PackedArtifact, PluginBuild, PublishedPlugin
+from pluginyard.settings.site import choose_repository
+from pluginyard.webhooks.statuses import find_forge
+from tasks.builds import build_once, pack_artifact
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
-from tasks.limits import at_most
-from tasks.look_ups import find_published
-from tasks.modules import build_once, pack_artifact
-from tasks.registries import log_in, module_of, push_artifact, verify_artifact
-from tasks.reports import RunPage, post_report
-from tasks.site_variables import find_site_variable
+from tasks.registries.lookup import find_published
+from tasks.registries.publish import log_in, module_of, push_artifact, verify_artifact
+from tasks.registries.session import Registries
+from tasks.server.limits import at_most
+from tasks.server.run_page import RunPage, post_report
+from tasks.server.variables import find_site_variable
 from tasks.sources import checkout_source, detect_files, resolve_release
+from tasks.statuses import told_at_commit
 
 STEPS = 9
 

@@ -7,19 +7,19 @@ from typing import Any
 
 from prefect import flow
 
-from flows.beginning import begin
 from flows.machine import Machine, host_version
 from flows.publish_plugin import STEPS, publish_build
-from pluginyard.batches import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
-from pluginyard.repository_requests import RepositoryRequest
-from pluginyard.site import choose_repository
-from tasks.connections import Registries
+from flows.run import begin
+from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.releases.batch import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
+from pluginyard.settings.site import choose_repository
 from tasks.doors.sources import fetches_that_end
 from tasks.doors.workspaces import open_workspace
-from tasks.look_ups import look_up
-from tasks.policies import log, one_client
-from tasks.reports import RunPage, post_table
+from tasks.registries.lookup import look_up
+from tasks.registries.session import Registries
+from tasks.server.run_page import RunPage, post_table
 from tasks.sources import plan_repository
+from tasks.steps import log, one_client
 
 
 @flow(name="publish-plugins", flow_run_name="publish {request.title}", validate_parameters=True)

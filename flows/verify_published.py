@@ -9,14 +9,14 @@ from typing import Any
 
 from prefect import flow
 
-from flows.beginning import begin
-from pluginyard.drift import judge_drift
-from pluginyard.verify_requests import VerifyRequest
-from tasks.connections import Registries
+from flows.run import begin
+from pluginyard.audits.drift import judge_drift
+from pluginyard.forms.verify import VerifyRequest
 from tasks.doors.workspaces import open_workspace
-from tasks.records import post_drift, read_records
+from tasks.registries.observe import observe_published
+from tasks.registries.session import Registries
+from tasks.server.artifacts import post_drift, read_records
 from tasks.sources import list_published
-from tasks.verification import observe_published
 
 
 @flow(name="verify-published", flow_run_name="verify {request.title}", validate_parameters=True)

@@ -12,16 +12,16 @@ from uuid import UUID
 
 from prefect import flow, tags
 
-from flows.beginning import begin
 from flows.publish_plugin import publish_plugin
+from flows.run import begin
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.site import choose_repository
-from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag
-from pluginyard.watch_requests import WatchRequest
-from tasks.connections import Registries
-from tasks.published import look_up_tags
-from tasks.reports import post_watch
-from tasks.runs import find_deployment, look_up_runs, start_release
+from pluginyard.forms.watch import WatchRequest
+from pluginyard.settings.site import choose_repository
+from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, for_tag
+from tasks.registries.session import Registries
+from tasks.registries.tags import look_up_tags
+from tasks.server.run_page import post_watch
+from tasks.server.runs import find_deployment, look_up_runs, start_release
 from tasks.sources import read_tags
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pluginyard.semver import SemVer, find_semver
+from pluginyard.versions import SemVer, find_semver
 
 LATEST = "latest"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import GatewayError
-from pluginyard.plugins import PluginBuild
-from pluginyard.probes import Probe, ProbeResult, judge_answers, parse_probe
-from pluginyard.verdicts import Verdict
+from pluginyard.gateways.probe import Probe, ProbeResult, judge_answers, parse_probe
+from pluginyard.gateways.verdict import Verdict
+from pluginyard.releases.plugin import PluginBuild
 from tasks.doors import gateways
-from tasks.policies import log, step
+from tasks.steps import log, step
 
 SECONDS = 120
 

@@ -10,24 +10,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pluginyard.batches import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
-from pluginyard.builders import Builder
-from pluginyard.configuration import RepositorySettings
+from pluginyard.audits.scope import Scope, SourcePlugin, choose_names, find_source_plugins
+from pluginyard.builds.builder import Builder
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.planning import HostVersion, ask_once, choose_destinations, load_settings, plan_build, resolve_request
-from pluginyard.plugins import PluginBuild, Source, SourceTree
-from pluginyard.publish_requests import PublishRequest
-from pluginyard.published_versions import Scope, SourcePlugin, choose_names, find_source_plugins
-from pluginyard.releases import Release, parse_version_file
-from pluginyard.repository_requests import RepositoryRequest
-from pluginyard.selections import find_twins, list_plugins, select_plugins
-from pluginyard.site import Site
-from pluginyard.source_paths import Read
-from pluginyard.tag_watch import TagWatch, WatchedTag, for_tag, judge_tags, merge
-from pluginyard.verify_requests import VerifyRequest
-from pluginyard.watch_requests import WatchRequest
+from pluginyard.forms.publish import PublishRequest
+from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.forms.verify import VerifyRequest
+from pluginyard.forms.watch import WatchRequest
+from pluginyard.releases.batch import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
+from pluginyard.releases.plan import (
+    HostVersion,
+    ask_once,
+    choose_destinations,
+    load_settings,
+    plan_build,
+    resolve_request,
+)
+from pluginyard.releases.plugin import PluginBuild, Source, SourceTree
+from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
+from pluginyard.releases.tag import Release, parse_version_file
+from pluginyard.settings.repository import RepositorySettings
+from pluginyard.settings.site import Site
+from pluginyard.sources.paths import Read
+from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, for_tag, judge_tags, merge
 from tasks.doors import sources
-from tasks.policies import log, step
+from tasks.steps import log, step
 
 _FETCHES = 4
 

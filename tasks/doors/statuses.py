@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import requests
 
 from pluginyard.errors import StatusError, StatusUnavailableError
-from pluginyard.retries import choose_delay, is_transient_status
-from pluginyard.trusted_repositories import FULL_NAME
+from pluginyard.oci.retries import choose_delay, is_transient_status
+from pluginyard.webhooks.trusted import FULL_NAME
 
 State = Literal["pending", "success", "failure", "error"]
 GITHUB_API = "https://api.github.com"

@@ -14,11 +14,11 @@ from prefect.variables import Variable
 from pydantic import SecretStr
 
 from flows.publish_plugins import publish_plugins
-from pluginyard.repository_requests import RepositoryRequest
-from pluginyard.site_variable import SITE_VARIABLE
-from tasks.credentials import RegistryCredentials
-from tasks.limits import LIMIT_PREFIX
-from tasks.modules import build_once
+from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.settings.site_variable import SITE_VARIABLE
+from tasks.builds import build_once
+from tasks.server.blocks import RegistryCredentials
+from tasks.server.limits import LIMIT_PREFIX
 from tests.machine.registries import RunningRegistry, basic_registry  # noqa: F401
 
 

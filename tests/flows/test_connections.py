@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.references import Destination
-from pluginyard.site import load_site
-from tasks import connections
-from tasks.connections import IDLE_SECONDS, Registries
+from pluginyard.oci.references import Destination
+from pluginyard.settings.site import load_site
 from tasks.doors.registries import Credentials
+from tasks.registries.publish import session as connections
+from tasks.registries.session import IDLE_SECONDS, Registries
 
 PLACE, OTHER = Destination("r.example.com", "plugins"), Destination("else.example.com", "plugins")
 

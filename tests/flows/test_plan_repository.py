@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from flows.machine import find_machine, host_version
-from pluginyard.batches import PlannedPlugin, RepositoryPlan
 from pluginyard.errors import AuthenticationError, RegistryUnavailableError
-from pluginyard.references import Destination
-from pluginyard.repository_requests import RepositoryRequest
+from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.oci.references import Destination
+from pluginyard.releases.batch import PlannedPlugin, RepositoryPlan
 from tasks.doors.registries import Repository
-from tasks.look_ups import look_up
+from tasks.registries.lookup import look_up
 from tasks.sources import plan_repository
 from tests.machine.example_repository import commit, git
 

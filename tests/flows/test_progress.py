@@ -14,9 +14,9 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 
-from tasks import reports
-from tasks.policies import step
-from tasks.reports import RunPage
+from tasks.server import run_page as reports
+from tasks.server.run_page import RunPage
+from tasks.steps import step
 
 THREADS = 4
 

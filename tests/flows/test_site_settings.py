@@ -13,15 +13,15 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 
-from flows.beginning import refuse_after_crashes
 from flows.publish_plugins import publish_plugins
+from flows.run import refuse_after_crashes
 from pluginyard.errors import ConfigurationError, RepeatedCrashError
-from pluginyard.references import parse_destination
-from pluginyard.repository_requests import RepositoryRequest
-from pluginyard.site import load_site
-from pluginyard.site_variable import SITE_VARIABLE
-from tasks.credentials import RegistryCredentials, find_credentials
-from tasks.limits import LIMIT_PREFIX, at_most
+from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.oci.references import parse_destination
+from pluginyard.settings.site import load_site
+from pluginyard.settings.site_variable import SITE_VARIABLE
+from tasks.server.blocks import RegistryCredentials, find_credentials
+from tasks.server.limits import LIMIT_PREFIX, at_most
 
 
 @pytest.fixture

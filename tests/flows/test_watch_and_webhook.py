@@ -10,11 +10,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Failed
 
-from deployments.runs import Runs, StartedRun
+from deployments.receiver.runs import Runs, StartedRun
 from flows.watch_tags import watch_tags
-from pluginyard.deliveries import Delivery, judge_delivery
-from pluginyard.release_keys import release_key
-from pluginyard.watch_requests import WatchRequest
+from pluginyard.forms.watch import WatchRequest
+from pluginyard.releases.keys import release_key
+from pluginyard.webhooks.deliveries import Delivery, judge_delivery
 from tests.machine.example_repository import git
 from tests.machine.github import REPOSITORY, SECRET, call, sent, tag_event
 from tests.machine.judged import ORG_SECRET, trusted

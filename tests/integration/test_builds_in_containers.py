@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builders import load_builder
+from pluginyard.builds.builder import load_builder
+from pluginyard.builds.recipe import BuiltModule, Limits, plan_recipe
+from pluginyard.builds.sandbox import container_config
 from pluginyard.errors import BuildError
-from pluginyard.oci import digest_of
-from pluginyard.recipes import BuiltModule, Limits, plan_recipe
+from pluginyard.oci.descriptors import digest_of
 from tasks.doors.containers import build_in_container, ensure_builder_image
-from tasks.doors.containers.hardening import container_config
 from tasks.doors.containers.running import run_step
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
 from tests.machine.faulty_proxy import Fault, FaultyProxy

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builders import Builder
+from pluginyard.builds.builder import Builder
+from pluginyard.builds.recipe import BuildSettings, BuiltModule, Limits, plan_recipe
 from pluginyard.errors import BuildError, FetchUnavailableError, SourceError
-from pluginyard.recipes import BuildSettings, BuiltModule, Limits, plan_recipe
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import HostToolchain, build_on_host, find_toolchain
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, pack_context, pack_examples, shell_builder

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import LOCAL, answers
+from flows.history import LOCAL, answers
 from tests.machine.command_line import PROJECT, CommandLine
 from tests.machine.prefect_server import lay_out_database
 

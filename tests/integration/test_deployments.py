@@ -14,7 +14,7 @@ import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_valid_setting_names
 
-from deployments.work_pools import RUN_ENVIRONMENT, TYPES, load_template
+from deployments.register.work_pools import RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError
 from tests.machine.deployed_server import PROJECT, DeployedServer, Listener, await_that, listen
 from tests.machine.prefect_server import run_prefect_server

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.drift import Drift, judge_drift
-from pluginyard.published_records import Record
-from pluginyard.published_versions import Scope, SourcePlugin
-from pluginyard.references import Destination
-from pluginyard.site import Site
-from pluginyard.tag_watch import DAY
-from pluginyard.verify_requests import VerifyRequest
-from tasks.connections import Registries
+from pluginyard.audits.drift import Drift, judge_drift
+from pluginyard.audits.records import Record
+from pluginyard.audits.scope import Scope, SourcePlugin
+from pluginyard.forms.verify import VerifyRequest
+from pluginyard.oci.references import Destination
+from pluginyard.settings.site import Site
+from pluginyard.webhooks.watch.tags import DAY
 from tasks.doors.registries import move_latest, push_artifact
-from tasks.verification import observe_published
+from tasks.registries.observe import observe_published
+from tasks.registries.session import Registries
 from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry

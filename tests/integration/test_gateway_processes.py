@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.probes import LOAD_ONLY
+from pluginyard.gateways.probe import LOAD_ONLY
 from tasks.doors.gateways import Envoy, find_envoy, load_in_envoy
 from tasks.doors.gateways.envoy_log import BoundedLog
 from tests.machine.host_toolchains import CompiledPlugins
@@ -43,7 +43,7 @@ def test_envoy_is_gone_when_the_caller_is_interrupted(
 def test_envoy_dies_with_a_killed_worker(envoy: Envoy, compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
     module = compiled_plugins.go("broken-endless-start")
     program = (
-        "import sys; from pathlib import Path; from pluginyard.probes import LOAD_ONLY\n"
+        "import sys; from pathlib import Path; from pluginyard.gateways.probe import LOAD_ONLY\n"
         "from tasks.doors.gateways import find_envoy, load_in_envoy\n"
         "load_in_envoy(find_envoy(sys.argv[1]), Path(sys.argv[2]), LOAD_ONLY, log=print, workdir=Path(sys.argv[3]))"
     )

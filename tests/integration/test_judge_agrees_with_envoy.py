@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.hosts import ENVOY, HIGRESS
-from pluginyard.judge import judge_module
-from pluginyard.verdicts import GatewayVerdict
-from pluginyard.wasm import Signature
+from pluginyard.gateways.hosts import ENVOY, HIGRESS
+from pluginyard.gateways.judge import judge_module
+from pluginyard.gateways.verdict import GatewayVerdict
+from pluginyard.gateways.wasm.module import Signature
 from tasks.doors.gateways import Envoy
 from tests.machine.wasm_builder import custom, module, name, plugin, section
 

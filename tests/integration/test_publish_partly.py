@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import PluginyardError, RegistryUnavailableError
-from pluginyard.plugins import PackedArtifact, PluginBuild, Publication
-from pluginyard.references import Destination
-from pluginyard.site import Site
-from tasks.connections import Registries
-from tasks.registries import push_artifact
+from pluginyard.oci.references import Destination
+from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication
+from pluginyard.settings.site import Site
+from tasks.registries.publish import push_artifact
+from tasks.registries.session import Registries
 from tests.machine.artifacts import SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
-from tests.unit.test_planning import plan
+from tests.unit.releases.test_plan import plan
 
 Push = Callable[..., tuple[Publication, ...]]
 

@@ -10,8 +10,8 @@ import pytest
 
 from flows.__main__ import main
 from pluginyard.errors import RegistryError
-from pluginyard.oci import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, StoredManifest, canonical_json
-from pluginyard.references import Destination
+from pluginyard.oci.descriptors import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, StoredManifest, canonical_json
+from pluginyard.oci.references import Destination
 from tasks.doors.registries import Repository, open_repository, push_artifact
 from tasks.doors.registries.judging import pull_artifact
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, through

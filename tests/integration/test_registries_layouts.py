@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import RegistryError
-from pluginyard.oci import REF_NAME
-from pluginyard.references import Destination
+from pluginyard.oci.descriptors import REF_NAME
+from pluginyard.oci.references import Destination
 from tasks.doors.registries import Repository, copy_artifact, open_repository, push_artifact
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact
 

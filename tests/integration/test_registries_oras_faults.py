@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard import oci
-from pluginyard.manifests import render_manifest
-from pluginyard.oci import Descriptor, digest_of
-from pluginyard.references import Destination
-from pluginyard.registry_quirks import UNKNOWN_CONFIG
+from pluginyard.oci import descriptors as oci
+from pluginyard.oci.descriptors import Descriptor, digest_of
+from pluginyard.oci.quirks import UNKNOWN_CONFIG
+from pluginyard.oci.references import Destination
+from pluginyard.releases.manifest import render_manifest
 from tasks.doors.registries import Repository, copy_artifact, open_repository, push_artifact, push_blobs
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy

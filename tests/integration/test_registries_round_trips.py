@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import VersionTakenError
-from pluginyard.references import Destination
+from pluginyard.oci.references import Destination
 from tasks.doors.registries import Repository, move_latest, open_repository, push_artifact
 from tasks.doors.registries.judging import pull_artifact
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact, new_name

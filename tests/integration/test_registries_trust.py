@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.references import Destination
+from pluginyard.oci.references import Destination
 from tasks.doors.registries import Access, Credentials, Repository, open_repository, push_artifact, tag_lists
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 from tests.machine.certificates import make_certificate

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.plugins import Source
+from pluginyard.releases.plugin import Source
 from tasks.doors import sources
 from tests.machine.certificates import make_certificate
 from tests.machine.example_repository import commit, git

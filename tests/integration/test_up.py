@@ -54,7 +54,7 @@ class Yard:
             "PLUGINYARD_CACHE": str(self.folder / "cache"),
         }
         return subprocess.run(
-            [sys.executable, "-m", "deployments.up", name],
+            [sys.executable, "-m", "deployments.local", name],
             env={**plain, **own, **settings},
             cwd=PROJECT,
             capture_output=True,

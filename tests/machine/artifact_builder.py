@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pluginyard import oci
-from pluginyard.documents import ICON, README, SPEC
-from pluginyard.judge import judge_artifact
-from pluginyard.oci import Descriptor, StoredManifest, digest_of
-from pluginyard.verdicts import Verdict
+from pluginyard.gateways.judge import judge_artifact
+from pluginyard.gateways.verdict import Verdict
+from pluginyard.oci import descriptors as oci
+from pluginyard.oci.descriptors import Descriptor, StoredManifest, digest_of
+from pluginyard.sources.documents import ICON, README, SPEC
 from tests.machine.wasm_builder import plugin
 
 CONFIG = "application/vnd.oci.image.config.v1+json"

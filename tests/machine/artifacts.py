@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard import oci
-from pluginyard.manifests import render_manifest
-from pluginyard.oci import Descriptor, StoredManifest, digest_of
-from pluginyard.references import Destination
-from pluginyard.registry_quirks import UNKNOWN_CONFIG
+from pluginyard.oci import descriptors as oci
+from pluginyard.oci.descriptors import Descriptor, StoredManifest, digest_of
+from pluginyard.oci.quirks import UNKNOWN_CONFIG
+from pluginyard.oci.references import Destination
+from pluginyard.releases.manifest import render_manifest
 from tasks.doors.registries import Access, Credentials, OpenContent, Repository, open_repository, push_artifact
 from tests.machine.faulty_proxy import FaultyProxy
 from tests.machine.registries import KINDS, RunningRegistry

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from pluginyard.builds.sandbox import RUN_LABEL
 from tasks.doors.containers import Engine
-from tasks.doors.containers.hardening import RUN_LABEL
 from tests.machine.command_line import CommandLine
 
 

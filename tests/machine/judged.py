@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pluginyard.deliveries import Delivery, Ignored, Refusal, judge_delivery
-from pluginyard.trusted_repositories import TrustedRepository
+from pluginyard.webhooks.deliveries import Delivery, Ignored, Refusal, judge_delivery
+from pluginyard.webhooks.trusted import TrustedRepository
 from tests.machine.github import SECRET, Sent, sent, tag_event
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"

@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
-from pluginyard.buildfailures import StepName, explain_failure, time_limit_error
-from pluginyard.recipes import BuiltModule, Recipe, Step
-from tasks.doors.containers.engines import Engine, engine_errors
-from tasks.doors.containers.hardening import (
+from pluginyard.builds.failures import StepName, explain_failure, time_limit_error
+from pluginyard.builds.recipe import BuiltModule, Recipe, Step
+from pluginyard.builds.sandbox import (
     CA_FILE,
     CA_VARIABLES,
     CACHE,
@@ -27,6 +26,7 @@ from tasks.doors.containers.hardening import (
     container_config,
     volume_mount,
 )
+from tasks.doors.containers.engines import Engine, engine_errors
 from tasks.doors.containers.images import BuilderImage
 from tasks.doors.containers.outputs import OUTPUT_VARIABLE, TELL_OUTPUT, ModuleFile
 from tasks.doors.containers.running import GRACE_SECONDS, remove_quietly, run_step
@@ -145,7 +145,7 @@ class Workplace:
         name = self._name(step)
         self._containers.append(name)  # before the call: an interrupted one may have created it
         config = container_config(
-            self._engine,
+            engine_cpus=self._engine.cpus,
             image=self._image.digest,
             script=self._script(step),
             environment=self._environment(step),

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluginyard.builders import Builder
-from pluginyard.buildfailures import check_toolchain, image_error
-from pluginyard.oci import canonical_json, digest_of
-from pluginyard.recipes import BuildSettings, Limits
+from pluginyard.builds.builder import Builder
+from pluginyard.builds.failures import check_toolchain, image_error
+from pluginyard.builds.recipe import BuildSettings, Limits
+from pluginyard.builds.sandbox import container_config
+from pluginyard.oci.descriptors import canonical_json, digest_of
 from tasks.doors.containers.engines import Engine, engine_errors
-from tasks.doors.containers.hardening import container_config
 from tasks.doors.containers.locks import only_one
 from tasks.doors.containers.running import run_once
 
@@ -181,7 +181,7 @@ def _folder(files: Mapping[str, bytes], ca_bundle: str) -> io.BytesIO:
 def _printed(engine: Engine, image: str, command: tuple[str, ...], run_id: str) -> str:
     """Return what `command` prints in a container of `image`, without network."""
     config = container_config(
-        engine,
+        engine_cpus=engine.cpus,
         image=image,
         script=shlex.join(command),
         environment={"HOME": "/tmp", "GOTOOLCHAIN": "local", "GOENV": "off"},  # noqa: S108 - its own tmpfs

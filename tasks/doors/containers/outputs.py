@@ -8,8 +8,8 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from pluginyard.buildfailures import output_error
-from pluginyard.recipes import BuiltModule, Recipe
+from pluginyard.builds.failures import output_error
+from pluginyard.builds.recipe import BuiltModule, Recipe
 
 OUTPUT_VARIABLE = "PLUGINYARD_OUTPUT"
 # The container tells on its standard output what lies at the output's place, and sends a regular file after that line.

@@ -9,9 +9,9 @@ import io
 import tarfile
 from pathlib import Path
 
-from pluginyard.buildfailures import site_file_error
-from pluginyard.recipes import Recipe
-from tasks.doors.containers.hardening import CA_FILE, NETRC_FILE, NOBODY
+from pluginyard.builds.failures import site_file_error
+from pluginyard.builds.recipe import Recipe
+from pluginyard.builds.sandbox import CA_FILE, NETRC_FILE, NOBODY
 
 
 def pack_site_files(recipe: Recipe) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from pluginyard.builds.sandbox import RUN_LABEL
 from tasks.doors.containers.engines import Engine, engine_errors
-from tasks.doors.containers.hardening import RUN_LABEL
 
 
 def sweep(engine: Engine, is_alive: Callable[[str], bool]) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.bootstrap import LISTENER
 from pluginyard.errors import GatewayError
+from pluginyard.gateways.bootstrap import LISTENER
 from tasks.doors.gateways.envoy_log import BoundedLog
 
 # `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pluginyard.bootstrap import reason_of_refusal, render_bootstrap
 from pluginyard.errors import GatewayError
-from pluginyard.probes import Answer, Exchange, Probe, ProbeResult
+from pluginyard.gateways.bootstrap import reason_of_refusal, render_bootstrap
+from pluginyard.gateways.probe import Answer, Exchange, Probe, ProbeResult
 from tasks.doors.gateways.envoy import Envoy, RunningEnvoy, start_envoy
 from tasks.doors.gateways.upstream import serve_upstream
 

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from pluginyard.references import Destination
+from pluginyard.oci.references import Destination
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.connection import Connection, new_session
 from tasks.doors.registries.credentials import find_credentials

@@ -18,8 +18,8 @@ from pluginyard.errors import (
     VersionTakenError,
 )
 from pluginyard.json_documents import load_json
-from pluginyard.registry_quirks import ABSENT_CODES, IMAGE_CONFIG
-from pluginyard.retries import is_transient_answer
+from pluginyard.oci.quirks import ABSENT_CODES, IMAGE_CONFIG
+from pluginyard.oci.retries import is_transient_answer
 
 _LONGEST_QUOTE = 300
 _LONGEST_READ = 3000

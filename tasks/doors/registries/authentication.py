@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import requests
 from oras.auth.utils import get_basic_auth
 
-from pluginyard.challenges import choose_challenge
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
 from pluginyard.json_documents import load_json
-from pluginyard.retries import is_transient_status
+from pluginyard.oci.challenges import choose_challenge
+from pluginyard.oci.retries import is_transient_status
+from pluginyard.oci.scopes import actions_of, scope_text
 from tasks.doors.registries.access import Credentials
 from tasks.doors.registries.answers import RegistryBusyError, denied
 from tasks.doors.registries.passwords import PasswordTrial
-from tasks.doors.registries.scopes import actions_of, scope_text
 
 _CLIENT = "pluginyard"
 # Docker's token specification: 60 s where `expires_in` is not said; renewed a little before that.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import oras.container
 
-from pluginyard.registry_quirks import find_quirks
+from pluginyard.oci.quirks import find_quirks
+from pluginyard.oci.scopes import scopes_of
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.connection import Connection
-from tasks.doors.registries.scopes import scopes_of
 from tasks.doors.registries.transport import Transport
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.json_documents import load_json
-from pluginyard.registry_quirks import find_quirks
+from pluginyard.oci.quirks import find_quirks
 from tasks.doors.registries.access import IDENTITY_TOKEN_USER, Credentials
 
 _HELPER_SECONDS = 10.0

@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from pluginyard.archives import PLUGIN, open_archive
-from pluginyard.artifacts import ResolveChild, UnreadableManifestError, resolve_artifact
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.judge import judge_artifact, judge_reference, judge_tags
+from pluginyard.gateways.archive import PLUGIN, open_archive
+from pluginyard.gateways.artifact import ResolveChild, UnreadableManifestError, resolve_artifact
+from pluginyard.gateways.judge import judge_artifact, judge_reference, judge_tags
+from pluginyard.gateways.verdict import Finding, Verdict, find
 from pluginyard.latest import LATEST, choose_newest_stable
-from pluginyard.oci import Descriptor, StoredManifest
-from pluginyard.plugins import PackedArtifact
-from pluginyard.references import ArtifactReference
+from pluginyard.oci.descriptors import Descriptor, StoredManifest
+from pluginyard.oci.references import ArtifactReference
+from pluginyard.releases.plugin import PackedArtifact
 from pluginyard.rules import INFORMATION
-from pluginyard.verdicts import Finding, Verdict, find
 from tasks.doors.registries.repository import Repository
 
 _LIMIT = 256 << 20

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pluginyard.oci import REF_NAME, Descriptor, StoredManifest
-from pluginyard.references import Destination
+from pluginyard.oci.descriptors import REF_NAME, Descriptor, StoredManifest
+from pluginyard.oci.manifests import blobs_of, read_manifest, wrong_manifest
+from pluginyard.oci.references import Destination
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.layout_store import LayoutStore
-from tasks.doors.registries.received import blobs_of, read_manifest, wrong_manifest
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
 

@@ -11,9 +11,9 @@ from typing import BinaryIO, Literal
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
 from pluginyard.latest import LATEST, LatestChoice, choose_latest, choose_newest_stable
-from pluginyard.oci import VERSION, Descriptor, StoredManifest
+from pluginyard.oci.descriptors import VERSION, Descriptor, StoredManifest
+from pluginyard.oci.manifests import annotations_of, blobs_of, children_of
 from tasks.doors.registries.answers import TagMovedError, version_taken
-from tasks.doors.registries.received import annotations_of, blobs_of, children_of
 from tasks.doors.registries.repository import OpenContent, Repository
 
 _THREADS = 4

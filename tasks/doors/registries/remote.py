@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest
+from pluginyard.oci.descriptors import MANIFEST_TYPES, Descriptor, StoredManifest
+from pluginyard.oci.manifests import read_manifest, wrong_manifest
 from tasks.doors.registries import downloads, tag_lists, uploads
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import AbsentError, TagMovedError, version_taken
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.connection import Connection
-from tasks.doors.registries.received import read_manifest, wrong_manifest
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.transport import Call
 

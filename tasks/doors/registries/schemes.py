@@ -7,11 +7,11 @@ import ssl
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from pluginyard.registry_quirks import find_quirks
-from pluginyard.site import Site
+from pluginyard.oci.origins import origin_of
+from pluginyard.oci.quirks import find_quirks
+from pluginyard.settings.site import Site
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import is_plain_http
-from tasks.doors.registries.origins import origin_of
 
 _SECONDS = 5.0
 

@@ -6,8 +6,8 @@ import requests
 
 from pluginyard.errors import RegistryError
 from pluginyard.json_documents import load_json
+from pluginyard.oci.origins import origin_of, resolve_location
 from tasks.doors.registries.client import RegistryClient
-from tasks.doors.registries.origins import origin_of, resolve_location
 from tasks.doors.registries.transport import Call
 
 MOST_PAGES = 1000  # registries put 50 to 1000 tags on one

@@ -11,15 +11,15 @@ import urllib3.exceptions
 from requests.auth import AuthBase
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.retries import is_transient_status
+from pluginyard.oci.manifests import MANIFEST_LIMIT
+from pluginyard.oci.origins import add_query, origin_of, resolve_location
+from pluginyard.oci.retries import is_transient_status
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import error_of, failure_of, root_of
 from tasks.doors.registries.arriving import arriving
 from tasks.doors.registries.attempts import Attempts
 from tasks.doors.registries.authentication import Authentication
 from tasks.doors.registries.connection import Connection, system_authorities
-from tasks.doors.registries.origins import add_query, origin_of, resolve_location
-from tasks.doors.registries.received import MANIFEST_LIMIT
 from tasks.doors.registries.streams import OutgoingBlob
 
 _REDIRECTS = 5

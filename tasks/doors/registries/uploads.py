@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 import requests
 
 from pluginyard.errors import PluginyardError
-from pluginyard.oci import Descriptor, digest_of
+from pluginyard.oci.descriptors import Descriptor, digest_of
+from pluginyard.oci.origins import add_query, resolve_location
+from pluginyard.oci.scopes import scopes_of
 from tasks.doors.registries.client import RegistryClient
-from tasks.doors.registries.origins import add_query, resolve_location
 from tasks.doors.registries.repository import OpenContent, PushedBlob
-from tasks.doors.registries.scopes import scopes_of
 from tasks.doors.registries.streams import OutgoingBlob
 from tasks.doors.registries.transport import Call
 

@@ -16,9 +16,9 @@ from pathlib import Path
 import git
 from git.exc import GitCommandError
 
-from pluginyard.addresses import strip_credentials
 from pluginyard.errors import PluginyardError, SourceError
-from pluginyard.git_failures import GitFailure, judge_git_failure
+from pluginyard.settings.addresses import strip_credentials
+from pluginyard.sources.git_failures import GitFailure, judge_git_failure
 from tasks.doors.sources.environment import network_environment, network_options
 from tasks.doors.sources.fetches import Fetch, SourceUnavailableError, fetch_within
 

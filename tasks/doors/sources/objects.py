@@ -7,11 +7,11 @@ from pathlib import Path
 import git
 from git.exc import GitCommandError
 
-from pluginyard.addresses import strip_credentials
 from pluginyard.errors import SourceError
-from pluginyard.plugins import Source, SourceFile, SourceTree
-from pluginyard.releases import nearest_names
-from pluginyard.tag_watch import SourceTag
+from pluginyard.releases.plugin import Source, SourceFile, SourceTree
+from pluginyard.releases.tag import nearest_names
+from pluginyard.settings.addresses import strip_credentials
+from pluginyard.webhooks.watch.tags import SourceTag
 from tasks.doors.sources.repositories import bring_repository, open_repository, opened, refused
 
 _TAG_FORMAT = (

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pluginyard.buildfailures import output_error
+from pluginyard.builds.failures import output_error
+from pluginyard.builds.recipe import BuiltModule, Recipe
 from pluginyard.errors import SourceError
-from pluginyard.recipes import BuiltModule, Recipe
 
 BLOCK = 1024 * 1024
 FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pluginyard.builders import Builder, Command
-from pluginyard.builders import HostToolchain as Wanted
+from pluginyard.builds.builder import Builder, Command
+from pluginyard.builds.builder import HostToolchain as Wanted
 
 ASK_SECONDS = 20
 # What a toolchain needs to find itself; no password of ours.

@@ -1,0 +1,1 @@
+"""Everything on one machine: `python -m deployments.local` (`make up`)."""

@@ -1,0 +1,1 @@
+"""Make a Prefect server ready: `python -m deployments.register`."""

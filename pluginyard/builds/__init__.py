@@ -1,0 +1,1 @@
+"""How a plugin is built: builder, recipe, sandbox, fingerprint, packing, log, failures."""

@@ -1,0 +1,1 @@
+"""The parameters of the flows, and so the forms in the UI."""

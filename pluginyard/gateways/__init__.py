@@ -1,0 +1,1 @@
+"""What a gateway would say of an artifact, and why."""

@@ -1,0 +1,188 @@
+"""An artifact as a gateway sees it: the image manifest behind a reference, its layers, each read once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+
+from pluginyard.gateways.verdict import Refusal
+from pluginyard.json_documents import MAX_JSON_BYTES, load_json
+from pluginyard.oci import descriptors as oci
+from pluginyard.oci.descriptors import Descriptor, StoredManifest
+
+_BLOCK = 1 << 16
+_INDEXES = (oci.INDEX, oci.DOCKER_MANIFEST_LIST)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # go-containerregistry, which all gateways use, knows no other hash
+_MAX_DEPTH = 3
+
+T = TypeVar("T")
+OpenBlob = Callable[[Descriptor], BinaryIO]
+ResolveChild = Callable[[Descriptor], StoredManifest]
+
+
+class UnreadableManifestError(Exception):
+    """The reference leads to no image manifest (rule M1). Never leaves the judge."""
+
+    def __init__(self, message: str, reason: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.refusal = Refusal("M1", reason, message, remedy)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Hold an image manifest, parsed."""
+
+    digest: str
+    media_type: str
+    """The manifest's own `mediaType` field: what decides about the docker variant."""
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    foreign: tuple[int, ...] = ()
+    """Indexes of the layers that name URLs of their own."""
+
+    @property
+    def last(self) -> Descriptor | None:
+        """Return the layer gateways read."""
+        return self.layers[-1] if self.layers else None
+
+
+def resolve_artifact(manifest: StoredManifest, resolve_child: ResolveChild | None) -> Artifact:
+    """Return the image behind `manifest`; of an index, the linux/amd64 child.
+
+    Raises UnreadableManifestError. An entry without a platform counts as linux/amd64, as in
+    go-containerregistry, which all gateways use.
+    """
+    for _ in range(_MAX_DEPTH):
+        plain = _parse_json(manifest)
+        if manifest.media_type not in _INDEXES and "manifests" not in plain:
+            return _parse_artifact(manifest, plain)
+        child = next((_descriptor(entry) for entry in _list(plain, "manifests") if _is_linux_amd64(entry)), None)
+        if child is None:
+            reason = "could not fetch image: no child with platform linux/amd64 in index"
+            raise UnreadableManifestError("the index has no linux/amd64 child", reason)
+        if resolve_child is None:
+            raise UnreadableManifestError("the child of the index cannot be read here", "could not fetch image")
+        manifest = resolve_child(child)
+    raise UnreadableManifestError("indexes are nested too deeply", "could not fetch image")
+
+
+def _is_linux_amd64(entry: Any) -> bool:
+    platform = entry.get("platform") if isinstance(entry, dict) else None
+    if not isinstance(platform, dict):
+        return isinstance(entry, dict)
+    return (platform.get("os"), platform.get("architecture")) == ("linux", "amd64")
+
+
+def _parse_json(manifest: StoredManifest) -> dict[str, Any]:
+    if len(manifest.content) > MAX_JSON_BYTES:
+        raise _unreadable(f"the manifest is larger than {MAX_JSON_BYTES} bytes")
+    try:
+        plain = load_json(manifest.content)
+    except ValueError:
+        raise _unreadable("the manifest is not JSON") from None
+    if not isinstance(plain, dict):
+        raise _unreadable("the manifest is no JSON object")
+    return plain
+
+
+def _unreadable(message: str) -> UnreadableManifestError:
+    return UnreadableManifestError(message, f"could not retrieve manifest: {message}")
+
+
+def _parse_artifact(manifest: StoredManifest, plain: dict[str, Any]) -> Artifact:
+    media_type = plain.get("mediaType", "")
+    accepted = (manifest.media_type or media_type) in (oci.MANIFEST, oci.DOCKER_MANIFEST, "")
+    if plain.get("schemaVersion") != 2 or not accepted or not isinstance(media_type, str):
+        kind = manifest.media_type or media_type
+        raise UnreadableManifestError(
+            f"this is no image manifest: {kind}", f"could not fetch image: unsupported MediaType: {kind!r}"
+        )
+    layers = _list(plain, "layers")
+    annotations = plain.get("annotations")
+    return Artifact(
+        digest=manifest.digest,
+        media_type=media_type,
+        config=_descriptor(plain.get("config")),
+        layers=tuple(map(_descriptor, layers)),
+        annotations=_strings(annotations),
+        foreign=tuple(index for index, layer in enumerate(layers) if layer.get("urls")),
+    )
+
+
+def _list(plain: dict[str, Any], key: str) -> list[Any]:
+    found = plain.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise _unreadable(f"{key} is no list")
+    return found
+
+
+def _strings(plain: Any) -> dict[str, str]:
+    return {k: v for k, v in plain.items() if isinstance(v, str)} if isinstance(plain, dict) else {}
+
+
+def _descriptor(plain: Any) -> Descriptor:
+    plain = plain if isinstance(plain, dict) else {}
+    media_type, digest, size = plain.get("mediaType", ""), plain.get("digest"), plain.get("size")
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or not isinstance(media_type, str):
+        raise _unreadable("a descriptor has no sha256 digest, or no type")
+    if type(size) is not int or not 0 <= size < 1 << 63:
+        raise _unreadable("a descriptor has no valid size")
+    return Descriptor(media_type, digest, size, _strings(plain.get("annotations")))
+
+
+class CheckedBlob:
+    """Read a layer once and compare it with its descriptor on the way; never more than is announced."""
+
+    def __init__(self, stream: BinaryIO, descriptor: Descriptor) -> None:
+        self._stream, self._descriptor = stream, descriptor
+        self._left = descriptor.size
+        self._hash = hashlib.new(descriptor.digest.partition(":")[0])
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        block = self._stream.read(min(self._left, size) if size >= 0 else self._left)
+        self._left -= len(block)
+        self._hash.update(block)
+        return block
+
+    def compare(self) -> str:
+        """Read what is left; return how the content departs from the descriptor, or an empty string."""
+        while self._left and self.read(_BLOCK):
+            pass
+        announced = self._descriptor.size
+        if self._left:
+            return f"{announced - self._left} bytes, announced are {announced}"
+        if self._stream.read(1):
+            return f"more than the {announced} bytes announced"
+        found = f"{self._hash.name}:{self._hash.hexdigest()}"
+        if found == self._descriptor.digest:
+            return ""
+        return f"the digest is {found}, announced is {self._descriptor.digest}"
+
+
+class Layers:
+    """Open the layers of an artifact, each once, and remember which depart from their descriptors."""
+
+    def __init__(self, artifact: Artifact, open_blob: OpenBlob) -> None:
+        self._artifact, self._open_blob = artifact, open_blob
+        self.faults: dict[int, str] = {}
+        self.done: set[int] = set()
+
+    def visit(self, index: int, look: Callable[[CheckedBlob], T]) -> T:
+        """Let `look` read layer `index`, then read the rest and compare; what `look` raises is raised after that."""
+        descriptor = self._artifact.layers[index]
+        self.done.add(index)
+        with contextlib.closing(self._open_blob(descriptor)) as stream:
+            blob = CheckedBlob(stream, descriptor)
+            try:
+                return look(blob)
+            finally:
+                if fault := blob.compare():
+                    self.faults[index] = fault

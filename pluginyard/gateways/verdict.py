@@ -1,0 +1,166 @@
+"""The verdict: what each gateway would say of an artifact, what we found, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pluginyard.errors import VerdictError
+from pluginyard.gateways.hosts import HIGRESS, HOSTS
+from pluginyard.rules import ERROR, RULES, WARNING
+
+Portability = Literal["portable", "higress-only", "upstream-only", "unloadable"]
+Variant = Literal["docker", "compat", "oci"]
+_PHRASES: Mapping[str, str] = {
+    "portable": "loads on every gateway",
+    "higress-only": "loads on Higress only",
+    "upstream-only": "loads on Envoy, Istio and Envoy Gateway, not on Higress",
+    "unloadable": "no gateway loads it",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Say that a rule is not kept: what is so, and what to do about it."""
+
+    rule: str
+    level: str
+    message: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the finding as plain values."""
+        return {"rule": self.rule, "level": self.level, "message": self.message, "remedy": self.remedy}
+
+
+def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Finding:
+    """Return a finding of `rule`, with the rule's own level and remedy where none is given."""
+    known = RULES[rule]
+    return Finding(rule, level or known.level, _printable(message), _printable(remedy or known.remedy))
+
+
+def _printable(text: str, limit: int = 600) -> str:
+    """Return `text` fit for a log: what an artifact says of itself is not trusted with control characters."""
+    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text[:limit])
+    return clean if len(text) <= limit else clean[: limit - 1] + "…"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Hold why something is refused: the rule, the gateway's own words, ours, and the remedy."""
+
+    rule: str
+    reason: str
+    message: str
+    remedy: str = ""
+
+    def finding(self, level: str = "") -> Finding:
+        """Return the refusal as a finding."""
+        return find(self.rule, self.message, self.remedy, level=level)
+
+
+@dataclass(frozen=True)
+class GatewayVerdict:
+    """Say whether one gateway loads the artifact, by which variant, and in its own words why not."""
+
+    gateway: str
+    loads: bool
+    variant: Variant | None = None
+    reason: str = ""
+    rule: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", _printable(self.reason, 2000))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as plain values."""
+        return {
+            "gateway": self.gateway,
+            "loads": self.loads,
+            "variant": self.variant,
+            "reason": self.reason,
+            "rule": self.rule,
+        }
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """Name the module the verdict is about."""
+
+    size: int
+    digest: str
+    abi: str
+    imports: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the facts as plain values; `size` in bytes."""
+        return {"size": self.size, "digest": self.digest, "abi": self.abi, "imports": self.imports}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Hold what every gateway would say, and every finding."""
+
+    gateways: tuple[GatewayVerdict, ...]
+    findings: tuple[Finding, ...] = ()
+    module: ModuleFacts | None = None
+    digest: str = ""
+    """Digest of the image manifest gateways compare `sha256` with: an index's linux/amd64 child, not the index."""
+    _by_name: Mapping[str, GatewayVerdict] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {gate.gateway: gate for gate in self.gateways})
+
+    def loads(self, gateway: str) -> bool:
+        """Tell whether `gateway` loads the artifact; raise KeyError for a gateway that was not judged."""
+        return self._by_name[gateway].loads
+
+    @property
+    def variant(self) -> Variant | None:
+        """Return the variant by which the artifact was unpacked, or None."""
+        return next((gate.variant for gate in self.gateways if gate.variant), None)
+
+    @property
+    def portability(self) -> Portability:
+        """Return where the artifact loads."""
+        higress = self.loads(HIGRESS.name)
+        upstream = all(gate.loads for gate in self.gateways if gate.gateway != HIGRESS.name)
+        if higress and upstream:
+            return "portable"
+        if higress:
+            return "higress-only"
+        return "upstream-only" if upstream else "unloadable"
+
+    @property
+    def summary(self) -> str:
+        """Return the verdict in one line."""
+        how = f" as {self.variant} variant" if self.variant and self.portability != "unloadable" else ""
+        cause = next((f": {f.rule} {f.message}" for f in self.findings if f.level == ERROR), "")
+        warnings = sum(finding.level == WARNING for finding in self.findings)
+        counted = f"; {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
+        return " ".join(f"{_PHRASES[self.portability]}{how}{cause}{counted}".split())
+
+    def require(self, gateways: Iterable[str], *, subject: str = "") -> None:
+        """Raise VerdictError where one of `gateways` would not load the artifact, or an E rule is broken."""
+        refused = [self._by_name[name] for name in gateways if not self.loads(name)]
+        errors = [finding for finding in self.findings if finding.level == ERROR]
+        if not refused and not errors:
+            return
+        said = [f"{HOSTS[gate.gateway].title} would not load it ({gate.rule}): {gate.reason}" for gate in refused]
+        said += [f"{finding.rule}: {finding.message}" for finding in errors]
+        rules = {gate.rule for gate in refused}
+        remedies = (f.remedy for f in (*errors, *self.findings) if f.level == ERROR or f.rule in rules | {"M7"})
+        raise VerdictError("\n  ".join(said), subject=subject, remedy=next(remedies, ""))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the verdict as plain values, for a file or an answer."""
+        return {
+            "summary": self.summary,
+            "portability": self.portability,
+            "variant": self.variant,
+            "digest": self.digest,
+            "gateways": [gate.to_json() for gate in self.gateways],
+            "findings": [finding.to_json() for finding in self.findings],
+            "module": self.module.to_json() if self.module else None,
+        }

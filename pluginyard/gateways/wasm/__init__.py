@@ -1,0 +1,1 @@
+"""A WebAssembly module, as far as a gateway looks into it."""

@@ -1,0 +1,1 @@
+"""OCI as values: references, descriptors, manifests, and what registries differ in."""

@@ -1,0 +1,1 @@
+"""What is published: tag, plugin, selection, plan, batch."""

@@ -1,0 +1,229 @@
+"""Plan a release: find the plugin in the commit, its version, its recipe, its fingerprint, its destinations.
+
+Pure: what lies outside is handed in as `read` (a blob's bytes) and `host_version` (see `plan_build`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pluginyard.builds.builder import Builder, choose_builder
+from pluginyard.builds.fingerprint import fingerprint_of
+from pluginyard.builds.recipe import MIB, BuildSettings, Limits, plan_recipe
+from pluginyard.errors import PluginyardError, RequestError, SourceError
+from pluginyard.forms.publish import PublishRequest
+from pluginyard.forms.verify import VerifyRequest
+from pluginyard.oci.quirks import refuse_contradictions
+from pluginyard.oci.references import Destination, check_tag, parse_destination
+from pluginyard.releases.plugin import Plugin, PluginBuild, Source, SourceTree
+from pluginyard.releases.tag import (
+    Release,
+    check_language,
+    check_version,
+    choose_release,
+    nearest_names,
+    parse_release_tag,
+    parse_version_file,
+    version_of_commit,
+)
+from pluginyard.settings.repository import FILE_NAME, RepositorySettings, load_configuration
+from pluginyard.settings.site import Site
+from pluginyard.sources.contexts import collect_context
+from pluginyard.sources.documents import SPEC, find_documents
+from pluginyard.sources.paths import Read, follow_link
+from pluginyard.specs.check import check_spec, choose_placement
+
+HostVersion = Callable[[Builder], str]
+"""Return the version of this machine's own toolchain if that will build, empty for a container."""
+
+
+def ask_once(host_version: HostVersion) -> HostVersion:
+    """Return `host_version` with a memory: an engine that is asked for every plugin costs more than the planning."""
+    answers: dict[str, str | PluginyardError] = {}
+
+    def ask(builder: Builder) -> str | PluginyardError:
+        try:
+            return host_version(builder)
+        except PluginyardError as error:
+            return error
+
+    def remembered(builder: Builder) -> str:
+        answer = answers[builder.name] if builder.name in answers else answers.setdefault(builder.name, ask(builder))
+        if isinstance(answer, PluginyardError):
+            raise answer.with_traceback(None)
+        return answer
+
+    return remembered
+
+
+def resolve_request(request: PublishRequest) -> Release:
+    """Return the release that is asked for; raise RequestError before anything is looked at."""
+    for text in request.registries:
+        parse_destination(text)
+    if request.tag:
+        return parse_release_tag(request.tag)
+    return choose_release(request.language, request.plugin, request.version)
+
+
+def load_settings(tree: SourceTree, read: Read) -> RepositorySettings:
+    """Load the repository's pluginyard.yaml at this commit; the defaults where it has none."""
+    file = tree.file(FILE_NAME)
+    return load_configuration(read(file).decode("utf-8", "replace")) if file else RepositorySettings()
+
+
+def plan_build(
+    request: PublishRequest,
+    release: Release,
+    source: Source,
+    tree: SourceTree,
+    read: Read,
+    *,
+    site: Site,
+    builders: Mapping[str, Builder],
+    host_version: HostVersion,
+    settings: RepositorySettings | None = None,
+) -> PluginBuild:
+    """Plan the whole of a release at `source`; raise the error of the first thing that is not fit.
+
+    `settings` are those of the commit, where they are loaded already: of many plugins each would load them again.
+    """
+    settings = settings or load_settings(tree, read)
+    destinations = choose_destinations(request, site, settings)
+    refuse_contradictions([place.host for place in destinations], settings)
+    plugin = find_plugin(tree, release, settings, builders, read)
+    builder = choose_builder(builders, plugin.builder)
+    how = build_settings(site, settings)
+    recipe = plan_recipe(
+        builder,
+        plugin_folder=plugin.folder,
+        settings=how,
+        buildrc=plugin.buildrc,
+        has_prebuild=plugin.has_prebuild,
+        needs_fetch=plugin.needs_fetch,
+    )
+    version = host_version(builder)
+    recipe = recipe.on_host(version) if version else recipe
+    return PluginBuild(
+        release=release.with_version(choose_version(release, plugin, source)),
+        source=source,
+        plugin=plugin,
+        recipe=recipe,
+        build_settings=how,
+        settings=settings,
+        fingerprint=fingerprint_of(plugin, recipe.identity),
+        destinations=destinations,
+    )
+
+
+def find_plugin(
+    tree: SourceTree,
+    release: Release,
+    settings: RepositorySettings,
+    builders: Mapping[str, Builder],
+    read: Read,
+) -> Plugin:
+    """Find the plugin's folder and everything in it that matters; raise SourceError where it is not there."""
+    check_language(release.language, settings.languages, subject=str(release))
+    layout = settings.languages[release.language]
+    folder = layout.folder_of(release.name)
+    if not tree.below(folder):
+        raise _no_plugin(tree, release, settings)
+    own = settings.plugin(release.name)
+    builder = choose_builder(builders, own.builder or layout.builder)
+
+    def content(name: str) -> bytes | None:
+        file = tree.file(f"{folder}/{name}")
+        return read(follow_link(tree, file, read)) if file else None
+
+    documents = find_documents(tree, folder, read)
+    specs = [
+        check_spec(read(document.file), subject=document.file.path)
+        for document in documents
+        if document.media_type == SPEC
+    ]
+    return Plugin(
+        language=release.language,
+        name=release.name,
+        folder=folder,
+        builder=builder.name,
+        context=collect_context(tree, folder, builder.definition.manifest, read, own.inputs),
+        documents=documents,
+        declared_version=parse_version_file(content("VERSION") or b""),
+        buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
+        has_prebuild=tree.file(f"{folder}/.prebuild") is not None,
+        needs_fetch=builder.needs_fetch(content),
+        placement=choose_placement(specs[0]) if specs else {},
+        notes=_notes(tree, release, settings),
+    )
+
+
+def choose_version(release: Release, plugin: Plugin, source: Source) -> str:
+    """Return the version asked for, else the plugin's VERSION file, else commit time and short commit."""
+    if release.version:
+        return release.version
+    if plugin.declared_version:
+        return check_version(plugin.declared_version, subject=f"{plugin.folder}/VERSION")
+    return check_tag(version_of_commit(source.commit_time, source.commit), subject=plugin.name)
+
+
+def choose_destinations(
+    request: PublishRequest | VerifyRequest, site: Site, settings: RepositorySettings
+) -> tuple[Destination, ...]:
+    """Return where to publish: the request's registries, else the site's, else the repository's."""
+    texts = request.registries or site.registries or settings.registries
+    if not texts:
+        raise RequestError(
+            "no registry is named",
+            subject=request.title,
+            remedy="give --registry HOST/NAMESPACE (or oci:PATH), set PLUGINYARD_REGISTRIES, "
+            f"or write `registries:` in {FILE_NAME}",
+        )
+    return tuple(dict.fromkeys(parse_destination(text) for text in texts))
+
+
+def build_settings(site: Site, settings: RepositorySettings) -> BuildSettings:
+    """Return what builds need of the site's and the repository's settings."""
+    return BuildSettings(
+        engine=site.engine,
+        engine_address=site.engine_address,
+        images=site.images,
+        base_images=site.base_images,
+        versions=site.versions,
+        fetch_environment=site.fetch_environment,
+        ca_bundle=site.ca_bundle,
+        netrc=site.netrc,
+        cache=site.build_cache,
+        allow_prebuild=site.allow_prebuild,
+        tidy=settings.tidy,
+        limits=Limits(site.seconds, site.memory * MIB, site.processes, site.cpus),
+    )
+
+
+def _no_plugin(tree: SourceTree, release: Release, settings: RepositorySettings) -> SourceError:
+    """Return the error that names the language which has the plugin, else the nearest name, else the setting."""
+    layout = settings.languages[release.language]
+    names = tree.folders_in(layout.folder)
+    others = [name for name, other in settings.languages.items() if tree.below(other.folder_of(release.name))]
+    if others:
+        remedy = f"{release.name} is a plugin of {' or '.join(others)}: ask for that language"
+    elif names:
+        remedy = nearest_names(release.name, names)
+    else:
+        where = layout.folder or "the top of the repository"
+        remedy = f"no plugin lies in {where}: say in pluginyard.yaml, under `layout:`, where this repository has them"
+    return SourceError(
+        f"there is no folder {layout.folder_of(release.name)}", subject=f"plugin {release.name}", remedy=remedy
+    )
+
+
+def _notes(tree: SourceTree, release: Release, settings: RepositorySettings) -> tuple[str, ...]:
+    """Return a warning where another language has a plugin of this name: both would share one image name."""
+    mine = settings.languages[release.language].folder_of(release.name)
+    others = {
+        layout.folder_of(release.name)
+        for layout in settings.languages.values()
+        if layout.folder_of(release.name) != mine and tree.below(layout.folder_of(release.name))
+    }
+    return tuple(
+        f"{folder} has the same name and would be published under the same reference" for folder in sorted(others)
+    )

@@ -1,0 +1,248 @@
+"""A plugin in three tenses: `Plugin` as found, `PluginBuild` as planned, `PublishedPlugin` as done."""
+
+from __future__ import annotations
+
+import posixpath
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pluginyard.builds.recipe import BuildSettings, Recipe
+from pluginyard.gateways.verdict import Verdict
+from pluginyard.oci.descriptors import Descriptor, StoredManifest
+from pluginyard.oci.references import ArtifactReference, Destination
+from pluginyard.releases.tag import Release
+from pluginyard.settings.repository import RepositorySettings
+
+REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """Name one file of a commit: repository-relative path, git mode, blob id, size in bytes."""
+
+    path: str
+    mode: str
+    blob: str
+    size: int = 0
+
+    @property
+    def name(self) -> str:
+        """Return the last part of the path."""
+        return posixpath.basename(self.path)
+
+
+class SourceTree:
+    """List every file of one commit; look-ups by path and by folder are by bisection."""
+
+    def __init__(self, files: Iterable[SourceFile]) -> None:
+        self.files = tuple(sorted(files, key=lambda file: file.path))
+        self._paths = [file.path for file in self.files]
+        self._packages: dict[tuple[str, str], tuple[SourceFile, ...]] = {}
+
+    def file(self, path: str) -> SourceFile | None:
+        """Return the file at `path`, or None."""
+        place = bisect_left(self._paths, path)
+        return self.files[place] if place < len(self.files) and self._paths[place] == path else None
+
+    def below(self, folder: str) -> tuple[SourceFile, ...]:
+        """Return the files below `folder` (the whole tree for an empty one)."""
+        if not folder:
+            return self.files
+        # "0" is the character after "/": everything below the folder stands between the two.
+        return self.files[bisect_left(self._paths, f"{folder}/") : bisect_left(self._paths, f"{folder}0")]
+
+    def package(self, folder: str, manifest: str) -> tuple[SourceFile, ...]:
+        """Return the files below `folder` without the packages nested in it: further folders that have `manifest`.
+
+        Remembered: where plugins depend on the package that they are nested in, as Higress's do, each asks for it.
+        """
+        key = folder, manifest
+        if key not in self._packages:
+            self._packages[key] = tuple(self._without_nested(folder, manifest))
+        return self._packages[key]
+
+    def _without_nested(self, folder: str, manifest: str) -> Iterator[SourceFile]:
+        files = self.below(folder)
+        nested = {posixpath.dirname(file.path) for file in files if file.name == manifest} - {folder}
+        skipped = ""
+        for file in files:  # in order, so that a package's files follow one another
+            if skipped and file.path.startswith(skipped):
+                continue
+            skipped = next((f"{parent}/" for parent in _parents(file.path) if parent in nested), "")
+            if not skipped:
+                yield file
+
+    def folders_in(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the folders directly in `folder`."""
+        start = len(folder) + 1 if folder else 0
+        parts = (file.path[start:].partition("/") for file in self.below(folder))
+        return tuple(sorted({name for name, slash, _ in parts if slash}))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Pin a repository to one commit; `git_folder` is where its objects are read."""
+
+    repository: str
+    git_folder: str
+    commit: str
+    commit_time: int
+    """Seconds since the epoch, UTC: the `created` time of what is built from it."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Name a file that becomes a layer of its own: spec, README, icon."""
+
+    title: str
+    media_type: str
+    file: SourceFile
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Describe a plugin as it was found at a commit."""
+
+    language: str
+    name: str
+    folder: str
+    builder: str
+    context: tuple[SourceFile, ...]
+    """Everything the compiler can read; the build sees these files and no others."""
+    documents: tuple[Document, ...]
+    declared_version: str = ""
+    buildrc: str = ""
+    has_prebuild: bool = False
+    needs_fetch: bool = True
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Phase and priority that spec.yaml declares, as a WasmPlugin says them."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PluginBuild:
+    """Describe what will be built and where it will go, before anything is done."""
+
+    release: Release
+    source: Source
+    plugin: Plugin
+    recipe: Recipe
+    build_settings: BuildSettings
+    settings: RepositorySettings
+    fingerprint: str
+    destinations: tuple[Destination, ...]
+
+    @property
+    def builder(self) -> str:
+        """Return the builder as reports and annotations name it."""
+        return f"{self.recipe.builder.name} ({self.recipe.toolchain}, {self.recipe.kind})"
+
+    @property
+    def references(self) -> tuple[ArtifactReference, ...]:
+        """Return the version's reference in each destination."""
+        name, version = self.release.name, self.release.version
+        return tuple(place.artifact(name, version) for place in self.destinations)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `pluginyard plan --output json` prints."""
+        return {
+            "name": self.release.name,
+            "language": self.release.language,
+            "version": self.release.version,
+            "repository": self.source.repository,
+            "commit": self.source.commit,
+            "folder": self.plugin.folder,
+            "builder": self.builder,
+            "fetch": self.recipe.fetch.script if self.recipe.fetch else None,
+            "compile": self.recipe.compile.script,
+            "context": {"files": len(self.plugin.context), "bytes": total_size(self.plugin.context)},
+            "layers": [item.title for item in self.plugin.documents] + ["plugin.tar.gz"],
+            "fingerprint": self.fingerprint,
+            "references": [str(reference) for reference in self.references],
+            "notes": list(self.plugin.notes),
+        }
+
+
+@dataclass(frozen=True)
+class PackedArtifact:
+    """Hold a manifest and where its blobs lie: files on this machine by digest, or a place that has them all."""
+
+    manifest: StoredManifest
+    layers: tuple[Descriptor, ...]
+    files: Mapping[str, str]
+    holders: tuple[Destination, ...] = ()
+    """Where the artifact is published already; its blobs are copied from the first."""
+    verdict: Verdict | None = None
+    """What the judge said of these very bytes, if it was asked."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Say what happened in one destination: the state, and what was decided about `latest`."""
+
+    destination: Destination
+    state: str
+    latest: str
+    plain_http: bool = False
+    """Whether it has no TLS, which whoever pulls from it must say."""
+
+
+@dataclass(frozen=True)
+class PublishedPlugin:
+    """Describe what is published: the value behind the report and the JSON output."""
+
+    name: str
+    language: str
+    version: str
+    commit: str
+    commit_time: int
+    repository: str
+    fingerprint: str
+    builder: str
+    digest: str
+    registries: tuple[Mapping[str, Any], ...]
+    layers: tuple[Mapping[str, Any], ...]
+    verdict: Mapping[str, Any]
+    published: bool
+    probe: Mapping[str, Any] | None = None
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """Return the reference in the first registry."""
+        return str(self.registries[0]["reference"])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `pluginyard publish --output json` prints."""
+        return {
+            "reference": self.reference,
+            "digest": self.digest,
+            "published": self.published,
+            "name": self.name,
+            "language": self.language,
+            "version": self.version,
+            "commit": self.commit,
+            "commit_time": self.commit_time,
+            "repository": self.repository,
+            "fingerprint": self.fingerprint,
+            "builder": self.builder,
+            "registries": [dict(place) for place in self.registries],
+            "layers": [dict(layer) for layer in self.layers],
+            "verdict": dict(self.verdict),
+            "probe": dict(self.probe) if self.probe else None,
+            "placement": dict(self.placement),
+            "notes": list(self.notes),
+        }
+
+
+def total_size(files: Iterable[SourceFile]) -> int:
+    """Return the sum of the files' sizes in bytes."""
+    return sum(file.size for file in files)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path

@@ -1,0 +1,1 @@
+"""What a site, a repository and the receiver are configured with."""

@@ -1,0 +1,1 @@
+"""The spec.yaml of a plugin."""

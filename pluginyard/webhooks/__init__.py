@@ -1,0 +1,1 @@
+"""Deliveries of a forge, and the statuses it is sent."""

@@ -1,0 +1,1 @@
+"""Release tags of repositories that no webhook reports."""

@@ -1,0 +1,149 @@
+"""From source to artifact: build-module, pack-artifact."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import docker  # noqa: F401  # the door imports it when it is asked, for `plan` may not need it; a run will
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+from prefect.utilities.annotations import opaque
+
+from pluginyard.builds.packing import ARCHIVE_NAME, pack_module
+from pluginyard.builds.recipe import BuiltModule
+from pluginyard.errors import BuildError
+from pluginyard.gateways.judge import judge_artifact
+from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
+from pluginyard.oci.quirks import choose_config_media_type, choose_registry_annotations
+from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
+from pluginyard.releases.plugin import PackedArtifact, PluginBuild, total_size
+from tasks.doors import containers, sources, toolchains
+from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
+from tasks.steps import log, step
+
+
+def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+    """Key a build by its fingerprint, in this machine's store: the same inputs are not compiled twice."""
+    store = digest_of(str(parameters["workspace"].cache).encode())
+    return f"module-{parameters['build'].fingerprint[7:]}-{store[7:19]}"
+
+
+def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
+    """Run build-module, which is `Cached` where the store still holds the module; the record alone is not trusted."""
+    known = ModuleStore(workspace.cache).holds(build.fingerprint)
+    build_cached: Any = build_module.with_options(
+        cache_policy=CachePolicy.from_cache_key_fn(_module_key),
+        persist_result=True,
+        refresh_cache=not known,
+        timeout_seconds=build.recipe.limits.whole_seconds,
+    )
+    module: BuiltModule = build_cached(opaque(build), opaque(workspace), engine_address)
+    return module
+
+
+@step("build-module", "{build.release.name} with {build.builder}", seconds=7200, retries=2)
+def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) -> BuiltModule:
+    """Compile the module in a container, or by this machine's toolchain where no engine is."""
+    target = ModuleStore(workspace.cache).path(build.fingerprint)
+    if build.recipe.kind == "host":
+        module = _build_on_host(build, target, workspace)
+    else:
+        module = _build_in_container(build, target, workspace, engine_address)
+    ModuleStore(workspace.cache).keep(build.fingerprint, module.digest)
+    log(f"built: {module.size:,} bytes by {module.toolchain}, {module.digest}")
+    return module
+
+
+def _write_context(build: PluginBuild, workspace: Workspace) -> Path:
+    context = workspace.folder / "context.tar"
+    sources.write_context(build.source, build.plugin.context, context)
+    return context
+
+
+def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
+    engine = containers.require_engine(engine_address)
+    workspace.later(partial(containers.sweep, engine, partial(is_alive, workspace.cache)))
+    image = containers.ensure_builder_image(
+        engine,
+        build.recipe.builder,
+        build.build_settings,
+        log,
+        fetches=build.recipe.fetch is not None,
+        run_id=workspace.run_id,
+    )
+    return containers.build_in_container(
+        engine,
+        image,
+        build.recipe,
+        partial(_write_context, build, workspace),
+        target,
+        context_bytes=total_size(build.plugin.context),
+        run_id=workspace.run_id,
+        log=log,
+        later=workspace.later,
+    )
+
+
+@step("pack-artifact", "{build.release.name}", seconds=600)
+def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace) -> PackedArtifact:
+    """Pack the layers reproducibly and judge the whole, so that nothing unloadable is ever pushed."""
+    folder = workspace.folder / "layers"
+    folder.mkdir(exist_ok=True)
+    layers = [*_document_layers(build, folder), _archive_layer(module, folder)]
+    (folder / "config.json").write_bytes(CONFIG_CONTENT)
+    hosts = [place.host for place in build.destinations]
+    config_type = choose_config_media_type(hosts, build.settings)
+    own = choose_registry_annotations(hosts, build.settings)
+    annotations = choose_annotations(build, build.settings.source_url) | own
+    manifest = render_manifest([layer for layer, _ in layers], annotations, config_type)
+    files = {layer.digest: str(path) for layer, path in layers} | {
+        digest_of(CONFIG_CONTENT): str(folder / "config.json")
+    }
+    verdict = judge_artifact(
+        manifest=manifest,
+        open_blob=lambda blob: Path(files[blob.digest]).open("rb"),  # noqa: SIM115  # the judge closes it
+        version=build.release.version,
+        declared_version=build.plugin.declared_version,
+    )
+    verdict.require(build.settings.gateways, subject=str(build.release))
+    log(f"packed: {manifest.digest}; {verdict.summary}")
+    return PackedArtifact(manifest, tuple(layer for layer, _ in layers), files, verdict=verdict)
+
+
+def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor, Path]]:
+    layers = []
+    with sources.BlobReader(build.source) as blobs:
+        for document in build.plugin.documents:
+            content, path = blobs.read(document.file), folder / document.title
+            path.write_bytes(content)
+            layer = Descriptor(document.media_type, digest_of(content), len(content), {TITLE: document.title})
+            layers.append((layer, path))
+    return layers
+
+
+def _archive_layer(module: BuiltModule, folder: Path) -> tuple[Descriptor, Path]:
+    path = folder / ARCHIVE_NAME
+    with Path(module.path).open("rb") as content, path.open("wb") as target:
+        return pack_module(content, module.size, target), path
+
+
+def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> BuiltModule:
+    toolchain = toolchains.find_toolchain(build.recipe.builder)
+    if toolchain is None:
+        raise BuildError(
+            f"no container engine answers, and there is no {build.recipe.toolchain} on this machine",
+            subject=str(build.release),
+            remedy="start Docker, or name its address in DOCKER_HOST",
+        )
+    log(f"no container engine: building with {build.recipe.toolchain} of this machine, without isolation")
+    return toolchains.build_on_host(
+        toolchain,
+        build.recipe,
+        _write_context(build, workspace),
+        target,
+        log=log,
+        workdir=workspace.folder / "build",
+        warm_folder=workspace.cache / "toolchains",
+    )

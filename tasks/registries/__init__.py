@@ -1,0 +1,1 @@
+"""To the registries and back."""

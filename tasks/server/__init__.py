@@ -1,0 +1,1 @@
+"""What is asked of the Prefect server: artifacts, variables, blocks, limits, runs."""

@@ -1,0 +1,59 @@
+"""Tell the forge how the release of a commit goes: post-status, where a token is configured, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
+
+from pluginyard.errors import PluginyardError
+from pluginyard.releases.plugin import Source
+from pluginyard.releases.tag import Release
+from pluginyard.webhooks.statuses import Forge, find_forge
+from tasks.doors import statuses
+from tasks.doors.statuses import State
+from tasks.steps import log, step
+
+
+@contextmanager
+def told_at_commit(source: Source, release: Release) -> Iterator[None]:
+    """Set the commit's status to pending, and to how the block ends; a forge that refuses it fails nothing.
+
+    The context is the plugin's, so that two plugins released at one commit have a status each.
+    """
+    forge = find_forge(os.environ)
+    name = forge.name_of(source.repository) if forge else ""
+    if forge is None or not name:
+        yield
+        return
+
+    def post(state: State, description: str) -> None:
+        _send(forge, name, source.commit, state, description, f"pluginyard/{release.name}")
+
+    def try_to(act: Callable[[State, str], object], state: State, description: str) -> None:
+        try:
+            act(state, description)
+        except PluginyardError as error:
+            log(f"no status at {source.commit[:12]}: {error}")
+
+    post_status = step("post-status", "{state}", seconds=120)(post)
+    try_to(post_status, "pending", f"publishing {release}")
+    try:
+        yield
+    except Exception as error:
+        said = error.message if isinstance(error, PluginyardError) else "a fault of pluginyard: see the run"
+        try_to(post_status, "failure", f"{release}: {said}")
+        raise
+    except BaseException:  # cancelled: no task begins any more
+        try_to(post, "error", f"{release}: the run was ended")
+        raise
+    try_to(post_status, "success", f"published {release}")
+
+
+def _send(forge: Forge, name: str, commit: str, state: State, description: str, context: str) -> None:
+    page = (url_for("flow-run", obj_id=flow_run.id) if flow_run.id else None) or ""
+    statuses.post_status(forge.api, name, commit, state, page, description, forge.token, context=context)
+    log(f"{name}@{commit[:12]}: {state}")

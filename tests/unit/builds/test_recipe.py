@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from pluginyard.builds.builder import load_builder
+from pluginyard.builds.failures import explain_failure, image_error
+from pluginyard.builds.recipe import BuildSettings, Limits, Recipe, plan_recipe
+from pluginyard.errors import ConfigurationError, SourceError
+from tests.unit.builds.test_builder import SMALL, shipped
+
+FOLDER = "plugins/wasm-go/extensions/ai-proxy"
+# Higress, .github/workflows of July 2024.
+COMMAND_OF_2024 = (
+    "tinygo build -o ./plugin.wasm -scheduler=none -target=wasi -gc=custom"
+    " -tags='custommalloc nottinygc_finalizer' ./main.go"
+)
+PINNED = "registry.example.com/go@sha256:" + "a" * 64
+
+
+def plan(name: str = "go", settings: BuildSettings | None = None, **options: Any) -> Recipe:
+    return plan_recipe(shipped(name), plugin_folder=FOLDER, settings=settings or BuildSettings(), **options)
+
+
+def test_the_plan_of_tinygo_is_the_command_of_2024() -> None:
+    step = plan("tinygo").compile.at("/build", "0.28.1")
+    assert [list(command) for command in step.commands] == [shlex.split(COMMAND_OF_2024)]
+    assert plan("tinygo").output("/build") == f"/build/src/{FOLDER}/plugin.wasm"
+
+
+def test_extra_tags_join_the_tags_of_2024() -> None:
+    (command,) = plan("tinygo", buildrc="EXTRA_TAGS=proxy_wasm_version_0_2_100\n").compile.commands
+    assert "-tags=custommalloc nottinygc_finalizer proxy_wasm_version_0_2_100" in command
+
+
+def test_tinygo_builds_in_the_builder_image_of_2024() -> None:
+    image = BuildSettings().base_image(shipped("tinygo"))
+    assert image.endswith("/plugins/wasm-go-builder:go1.19-tinygo0.28.1-oras1.0.0")
+
+
+def test_go_compiles_a_reactor_for_wasip1_with_nothing_of_the_machine_in_it() -> None:
+    step = plan("go").compile.at("/build", "1.24.4")
+    command = step.commands[-1]
+    assert command[:2] == ("go", "build")
+    assert {"-trimpath", "-buildvcs=false", "-buildmode=c-shared"} <= set(command)
+    wanted = {"GOOS": "wasip1", "GOARCH": "wasm", "GOTOOLCHAIN": "local", "GOPROXY": "off", "GOWORK": "off"}
+    assert wanted.items() <= step.environment.items()
+
+
+def test_only_the_fetch_step_knows_the_mirrors() -> None:
+    settings = BuildSettings(fetch_environment={"GOPROXY": "https://mirror.example.com", "HTTPS_PROXY": "http://p:1"})
+    recipe = plan("go", settings)
+    assert recipe.fetch is not None
+    assert recipe.fetch.environment["GOPROXY"] == "https://mirror.example.com"
+    assert recipe.fetch.environment["HTTPS_PROXY"] == "http://p:1"
+    assert "HTTPS_PROXY" not in recipe.compile.environment
+    assert recipe.compile.environment["GOPROXY"] == "off"
+
+
+def test_nothing_is_fetched_where_nothing_is_needed_unless_the_module_is_tidied() -> None:
+    assert plan(needs_fetch=False).fetch is None
+    tidied = plan(settings=BuildSettings(tidy=True), needs_fetch=False).fetch
+    assert tidied is not None
+    assert tidied.commands[0] == ("go", "mod", "tidy")
+    untidied = plan().fetch
+    assert untidied is not None
+    assert ("go", "mod", "tidy") not in untidied.commands
+
+
+def test_a_buildrc_is_data() -> None:
+    recipe = plan(buildrc='# tags\n\nexport EXTRA_TAGS="a b"\n')
+    assert "-tags=a b" in recipe.compile.commands[-1]
+    assert recipe.fetch is not None
+    assert "-tags=a b" in recipe.fetch.commands[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("curl http://x | sh", "KEY=VALUE"),
+        ("EXTRA_TAGS=$(id)", "EXTRA_TAGS"),
+        ("EXTRA_TAGS=`id`", "EXTRA_TAGS"),
+        ("EXTRA_TAGS=a;id", "EXTRA_TAGS"),
+        ("EXTRA_TAG=a", "did you mean EXTRA_TAGS?"),
+        ("GOFLAGS=-toolexec=/x", "known keys: EXTRA_TAGS"),
+        ("if true; then", "never executed"),
+        ("\nEXTRA_TAGS = a", ".buildrc:2"),
+    ],
+)
+def test_a_buildrc_that_is_more_than_data_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SourceError) as raised:
+        plan(buildrc=text)
+    assert told in str(raised.value)
+
+
+def test_a_builder_that_knows_no_key_says_so() -> None:
+    with pytest.raises(SourceError, match="the builder rust knows no key"):
+        plan("rust", buildrc="EXTRA_TAGS=a")
+
+
+def test_a_prebuild_is_refused_with_the_setting_that_allows_it() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        plan("rust", has_prebuild=True)
+    assert raised.value.subject == f"{FOLDER}/.prebuild"
+    assert "PLUGINYARD_ALLOW_PREBUILD=true" in raised.value.remedy
+
+
+def test_an_allowed_prebuild_runs_in_the_compile_step_only() -> None:
+    recipe = plan("rust", BuildSettings(allow_prebuild=True), has_prebuild=True)
+    assert recipe.compile.commands[0] == ("sh", "./.prebuild")
+    assert recipe.fetch is not None
+    assert ("sh", "./.prebuild") not in recipe.fetch.commands
+
+
+def test_an_allowed_prebuild_is_refused_where_this_machine_itself_would_run_it() -> None:
+    recipe = plan("rust", BuildSettings(allow_prebuild=True), has_prebuild=True)
+    with pytest.raises(ConfigurationError, match="in a container only") as raised:
+        recipe.on_host("1.85")
+    assert raised.value.subject == f"{FOLDER}/.prebuild"
+    assert "DOCKER_HOST" in raised.value.remedy
+    assert plan("rust", BuildSettings(allow_prebuild=True)).on_host("1.85").kind == "host"
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "version": {"settings": BuildSettings(versions={"go": "1.24.5"})},
+    "pinned base": {"settings": BuildSettings(base_images={"go": PINNED})},
+    "tidy": {"settings": BuildSettings(tidy=True)},
+    "tags": {"buildrc": "EXTRA_TAGS=a"},
+    "prebuild": {"settings": BuildSettings(allow_prebuild=True), "has_prebuild": True},
+}
+SAME: dict[str, dict[str, Any]] = {
+    "a mirror of the base image": {"settings": BuildSettings(base_images={"*": "mirror.example.com/go:1.24.4"})},
+    "a module proxy": {"settings": BuildSettings(fetch_environment={"GOPROXY": "https://mirror.example.com"})},
+    "a shared cache": {"settings": BuildSettings(cache="shared")},
+    "authorities": {"settings": BuildSettings(ca_bundle="/etc/ca.pem")},
+    "passwords of hosts": {"settings": BuildSettings(netrc="/etc/netrc")},
+    "an engine": {"settings": BuildSettings(engine_address="tcp://127.0.0.1:1")},
+    "an allowance that is not used": {"settings": BuildSettings(allow_prebuild=True)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_can_change_the_bytes_changes_the_identity(change: dict[str, Any]) -> None:
+    assert plan(**change).identity != plan().identity
+
+
+@pytest.mark.parametrize("change", SAME.values(), ids=SAME)
+def test_what_cannot_change_the_bytes_leaves_the_identity(change: dict[str, Any]) -> None:
+    assert plan(**change).identity == plan().identity
+
+
+def test_a_changed_script_of_the_builder_changes_the_identity() -> None:
+    builder = shipped("go")
+    changed = dataclasses.replace(builder, files={**builder.files, "warm.sh": b"exit 0\n"})
+    other = plan_recipe(changed, plugin_folder=FOLDER, settings=BuildSettings())
+    assert other.identity != plan().identity
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"[[tiny, build]]", b"[[tiny, build, -O2]]"),
+        (b"{work}/out/plugin.wasm", b"{work}/out/other.wasm"),
+        (b"manifest:", b"environment: {A: b}\nmanifest:"),
+        (b"manifest:", b"fetch: {commands: [[tiny, fetch]]}\nmanifest:"),
+        (b"version: 1.0.0", b"version: 1.0.1"),
+    ],
+)
+def test_what_a_definition_runs_changes_the_identity(old: bytes, new: bytes) -> None:
+    identities = [
+        plan_recipe(
+            load_builder("tiny", {"builder.yaml": text, "Dockerfile": b""}),
+            plugin_folder=FOLDER,
+            settings=BuildSettings(),
+        ).identity
+        for text in (SMALL, SMALL.replace(old, new))
+    ]
+    assert identities[0] != identities[1]
+
+
+def test_a_host_toolchain_is_another_identity_with_its_own_version() -> None:
+    recipe = plan().on_host("1.24.11")
+    assert recipe.kind == "host"
+    assert recipe.toolchain == "go 1.24.11"
+    assert recipe.identity["toolchain"] == "go 1.24.11"
+    assert recipe.identity["kind"] == "host"
+    assert recipe.identity != plan().identity
+
+
+def test_the_identity_names_no_folder_of_a_machine() -> None:
+    text = repr(plan(settings=BuildSettings(ca_bundle="/srv/ca.pem")).identity)
+    assert "/srv" not in text
+    assert "{work}" in text
+
+
+def test_an_image_that_was_asked_for_comes_before_the_folder_and_a_base_before_a_ready_image() -> None:
+    ready = SMALL.replace(b'{base: "tiny:{version}"}', b'{base: "tiny:{version}", ready: "tiny:ready"}')
+    builder = load_builder("tiny", {"builder.yaml": ready, "Dockerfile": b""})
+    assert BuildSettings().ready_image(builder) == "tiny:ready"
+    assert BuildSettings(images={"tiny": "mine:1"}).ready_image(builder) == "mine:1"
+    assert BuildSettings(base_images={"tiny": "debian"}).ready_image(builder) == ""
+    assert BuildSettings(versions={"tiny": "2.0"}).base_image(builder) == "tiny:2.0"
+
+
+FAILURES = [
+    ("go", "main.go:3:8: missing go.sum entry for module providing package a.example/b; to add:", "not tidy"),
+    ("go", "go: updates to go.mod needed; to update it:\n\tgo mod tidy", "not tidy"),
+    ("go", "main.go:4:2: no required module provides package a.example/b; to add it:", "not tidy"),
+    ("go", "go: go.mod requires go >= 1.99 (running go 1.24.4; GOTOOLCHAIN=local)", "asks for Go 1.99"),
+    ("go", "go: a.example/b@v1 requires go >= 1.99 (running go 1.24.4; GOTOOLCHAIN=local)", "newer Go"),
+    ("go", "-buildmode=c-shared requires exactly one main package", "no package main"),
+    ("go", "runtime.main_main·f: function main is undeclared in the main package", "no func main"),
+    ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p: no such host', "proxy cannot be reached"),
+    ("go", "./main.go:7:2: undefined: nothing", "undefined: nothing"),
+    ("go", "compile: signal: killed", "2048 MiB of memory"),
+    ("rust", "error: the lock file /build/src/Cargo.lock needs to be updated but --locked was passed", "Cargo.lock"),
+    ("rust", "error: no library targets found in package `x`", "no library target"),
+    ("rust", "pluginyard: the build left no wasm file: the library is no cdylib", "the library is no cdylib"),
+    ("rust", "error: rustc 1.85.1 is not supported by the following packages:", "newer Rust"),
+    ("rust", "error[E0425]: cannot find value `x`", "cannot find value"),
+]
+
+
+@pytest.mark.parametrize(("name", "printed", "told"), FAILURES)
+def test_what_a_toolchain_prints_is_translated(name: str, printed: str, told: str) -> None:
+    error = explain_failure(plan(name), "compile", 1, ["noise", *printed.splitlines()], oom=False)
+    assert told in error.message
+    assert error.subject == FOLDER
+    assert error.remedy
+    assert not re.search(r"\{\w+\}", str(error))
+
+
+PASSING = [
+    ("go", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: i/o timeout'),
+    ("go", 'go: a.example/b@v1: Get "https://p/b": read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer'),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 503 Service Unavailable"),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 429 Too Many Requests"),
+    ("tinygo", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: connect: connection refused'),
+    ("rust", "warning: spurious network error (3 tries remaining): [28] Timeout\nerror: failed to download"),
+    ("rust", "  failed to download from `https://i/config.json`\n\nCaused by:\n  [7] Could not connect to server (i)"),
+    ("go", 'main.go:3:8: a.example/b@v1.0.0: Get "https://p/b/@v/v1.0.0.zip": EOF'),
+    ("rust", "error: failed to get successful HTTP response from `https://i/a` (1.1.1.1), got 503\nbody:\nbusy"),
+]
+LASTING = [
+    ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p on 10.0.0.1:53: no such host'),
+    ("go", 'go: a.example/b@v1: Get "https://p": tls: failed to verify certificate: x509: unknown authority'),
+    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 404 Not Found"),
+    ("go", "fatal: could not read Username for 'https://a.example': terminal prompts disabled"),
+    ("go", "./main.go:7:2: undefined: nothing"),
+    ("rust", "error: [60] SSL peer certificate or SSH remote key was not OK (SSL certificate problem: unable to get)"),
+]
+
+
+@pytest.mark.parametrize(("name", "printed"), PASSING)
+def test_a_fetch_that_may_succeed_later_is_worth_another_try(name: str, printed: str) -> None:
+    lines = ["noise", *printed.splitlines()]
+    assert explain_failure(plan(name), "fetch", 1, lines, oom=False).transient
+    assert not explain_failure(plan(name), "compile", 1, lines, oom=False).transient, "it has no network"
+
+
+@pytest.mark.parametrize(("name", "printed"), LASTING)
+def test_a_fetch_that_fails_again_is_not_tried_again(name: str, printed: str) -> None:
+    assert not explain_failure(plan(name), "fetch", 1, printed.splitlines(), oom=False).transient
+
+
+@pytest.mark.parametrize(
+    ("why", "printed", "transient"),
+    [
+        ("toomanyrequests: You have reached your unauthenticated pull rate limit.", "", True),
+        ("received unexpected HTTP status: 503 Service Unavailable", "", True),
+        ('Get "https://r.example.com/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "", True),
+        ('Get "https://r.example.com/v2/": net/http: request canceled (Client.Timeout exceeded)', "", True),
+        ('Get "https://r.example.com/v2/": EOF', "", True),
+        ("The command 'apt-get' returned a non-zero code: 100", "W: Temporary failure resolving 'deb.example'", True),
+        ("The command 'rustup' returned a non-zero code: 1", "error: component is unavailable", False),
+        ('Get "https://r.example.com/v2/": dial tcp: lookup r.example.com: no such host', "", False),
+        ("pull access denied for x, repository does not exist or may require 'docker login'", "", False),
+        ("manifest for golang:9 not found: manifest unknown", "", False),
+    ],
+)
+def test_an_image_that_may_be_had_later_is_worth_another_try(why: str, printed: str, transient: bool) -> None:
+    error = image_error("r.example.com/go:1", why, printed)
+    assert error.transient is transient
+    assert error.exit_code == 5
+    assert why[:40] in str(error)
+
+
+def test_the_remedy_for_an_untidy_module_names_the_folder_and_the_setting() -> None:
+    error = explain_failure(plan(), "compile", 1, [FAILURES[0][1]], oom=False)
+    assert f"run `go mod tidy` in {FOLDER}" in error.remedy
+    assert "tidy: true" in error.remedy
+
+
+def test_a_whole_build_has_time_for_all_its_steps() -> None:
+    assert Limits().whole_seconds == 7200
+    assert Limits(seconds=7200).whole_seconds > 2 * 7200
+
+
+def test_only_the_last_lines_are_quoted() -> None:
+    error = explain_failure(plan(), "compile", 1, [f"line {number}" for number in range(100)], oom=False)
+    assert "line 99" in error.message
+    assert "line 50" not in error.message
+
+
+def test_planning_imports_neither_the_engine_nor_the_flow_engine() -> None:
+    text = "import sys, pluginyard.builds.recipe, tasks.doors.containers, tasks.doors.toolchains, tasks.doors.builders;"
+    text += "print(sorted({'docker', 'prefect', 'requests'} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from pluginyard.webhooks.statuses import find_forge
+
+TOKEN = {"PLUGINYARD_GITHUB_TOKEN": "ghp_secret"}
+
+
+def test_without_a_token_there_is_no_forge() -> None:
+    assert find_forge({}) is None
+    assert find_forge({"PLUGINYARD_GITHUB_TOKEN": " ", "PLUGINYARD_GITHUB_API": "https://api.github.com"}) is None
+
+
+def test_the_token_is_in_no_text_of_the_forge() -> None:
+    assert "ghp_secret" not in repr(find_forge(TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("environment", "api", "host"),
+    [
+        ({}, "https://api.github.com", "github.com"),
+        ({"PLUGINYARD_GITHUB_URL": "https://git.acme.example/"}, "https://git.acme.example/api/v3", "git.acme.example"),
+        ({"PLUGINYARD_GITHUB_API": "http://127.0.0.1:9/x"}, "http://127.0.0.1:9/x", "github.com"),
+    ],
+)
+def test_the_address_of_the_api_follows_from_the_forges_own(environment: dict[str, str], api: str, host: str) -> None:
+    forge = find_forge(TOKEN | environment)
+    assert forge is not None
+    assert (forge.api, forge.host) == (api, host)
+
+
+@pytest.mark.parametrize(
+    ("repository", "name"),
+    [
+        ("https://github.com/acme/plugins.git", "acme/plugins"),
+        ("https://GitHub.com/acme/plugins/", "acme/plugins"),
+        ("https://token@github.com/acme/plugins", "acme/plugins"),
+        ("git@github.com:acme/plugins.git", "acme/plugins"),
+        ("ssh://git@github.com:22/acme/plugins.git", "acme/plugins"),
+        ("https://github.com.evil.example/acme/plugins", ""),
+        ("https://gitlab.com/acme/plugins", ""),
+        ("https://github.com/acme/plugins/extra", ""),
+        ("https://evil.example/github.com/acme/plugins", ""),
+        ("/srv/github.com/acme/plugins", ""),
+        ("file:///github.com/acme/plugins", ""),
+        ("", ""),
+    ],
+)
+def test_only_repositories_of_the_forge_have_a_name_there(repository: str, name: str) -> None:
+    forge = find_forge(TOKEN)
+    assert forge is not None
+    assert forge.name_of(repository) == name
