@@ -16,13 +16,13 @@ from benchmarks.stage import Stage
 from flows.machine import find_machine
 from pluginyard.builds.packing import pack_module
 from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.latest import LATEST
 from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
-from pluginyard.oci.quirks import choose_config_media_type
 from pluginyard.releases.batch import RepositoryPlan
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.releases.plugin import PluginBuild
-from tasks.doors.registries import Access, OpenContent, Repository, open_repository, push_artifact
+from pluginyard.settings.registries import choose_config_media_type
+from pluginyard.versions import LATEST
+from tasks.doors.registries import Access, ArtifactRepository, OpenContent, open_repository, push_version
 from tasks.sources import plan_repository
 from tests.machine.registries import RunningRegistry
 
@@ -37,7 +37,7 @@ class Seed:
     layer: Descriptor
     archive: Path
 
-    def publish(self, build: PluginBuild, *, mount_from: str = "") -> Repository:
+    def publish(self, build: PluginBuild, *, mount_from: str = "") -> ArtifactRepository:
         """Publish one plugin under its version and `latest`; return its repository."""
         place = build.destinations[0]
         repository = open_repository(place, build.release.name, Access(plain_http=True), None)
@@ -52,7 +52,7 @@ class Seed:
             blobs[digest_of(content)] = partial(BytesIO, content)
         config_type = choose_config_media_type([place.host])
         manifest = render_manifest([*layers, self.layer], choose_annotations(build), config_type)
-        push_artifact(repository, manifest, blobs, build.release.version, mount_from=mount_from)
+        push_version(repository, manifest, blobs, build.release.version, mount_from=mount_from)
         repository.push_manifest(manifest, LATEST)
         return repository
 

@@ -92,7 +92,7 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
     site = find_machine().site
     place = reference.destination
     access = registries.access_to(place.host, site, plain_http=arguments.plain_http)
-    credentials = None if place.is_layout else registries.find_credentials(place.host, os.environ)
+    credentials = None if place.is_layout else registries.find_machine_credentials(place.host, os.environ)
     tell(f"asking {place}")
     repository = registries.open_repository(place, "", access, credentials)
     with tempfile.TemporaryDirectory(prefix="pluginyard-") as folder:

@@ -74,7 +74,7 @@ def _publish_one(
     request: RepositoryRequest, plugin: PlannedPlugin, machine: Machine, registries: Registries, done: RunPage
 ) -> PlannedPlugin:
     assert plugin.build is not None  # noqa: S101  # the state says so
-    asked = request.for_plugin(plugin.release)
+    asked = request.for_plugin(plugin.release.language, plugin.release.name)
     try:
         with open_workspace(machine.cache) as workspace:
             published = publish_build(asked, plugin.build, plugin.artifact, machine, registries, workspace, done)

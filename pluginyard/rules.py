@@ -55,3 +55,29 @@ _ROWS = (
     ("T2", "W", "the version tag and latest name the same digest", "tag the pushed digest, do not push twice"),
 )  # fmt: skip
 RULES: Mapping[str, Rule] = {row[0]: Rule(*row) for row in _ROWS}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Say that a rule is not kept: what is so, and what to do about it."""
+
+    rule: str
+    level: str
+    message: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Return the finding as plain values."""
+        return {"rule": self.rule, "level": self.level, "message": self.message, "remedy": self.remedy}
+
+
+def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Finding:
+    """Return a finding of `rule`, with the rule's own level and remedy where none is given."""
+    known = RULES[rule]
+    return Finding(rule, level or known.level, _printable(message), _printable(remedy or known.remedy))
+
+
+def _printable(text: str, limit: int = 600) -> str:
+    """Return `text` fit for a log: what an artifact says of itself is not trusted with control characters."""
+    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text[:limit])
+    return clean if len(text) <= limit else clean[: limit - 1] + "…"

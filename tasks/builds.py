@@ -16,9 +16,10 @@ from pluginyard.builds.recipe import BuiltModule
 from pluginyard.errors import BuildError
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
-from pluginyard.oci.quirks import choose_config_media_type, choose_registry_annotations
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, total_size
+from pluginyard.releases.plugin import PackedArtifact, PluginBuild
+from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations
+from pluginyard.sources.tree import total_size
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step

@@ -26,13 +26,14 @@ from pluginyard.releases.plan import (
     plan_build,
     resolve_request,
 )
-from pluginyard.releases.plugin import PluginBuild, Source, SourceTree
+from pluginyard.releases.plugin import PluginBuild
 from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
 from pluginyard.releases.tag import Release, parse_version_file
 from pluginyard.settings.repository import RepositorySettings
 from pluginyard.settings.site import Site
 from pluginyard.sources.paths import Read
-from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, for_tag, judge_tags, merge
+from pluginyard.sources.tree import Source, SourceTree
+from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, choose_watched_tags, for_tag, merge
 from tasks.doors import sources
 from tasks.steps import log, step
 
@@ -122,7 +123,7 @@ def _plan_all(
     **how: Any,
 ) -> RepositoryPlan:
     def plan(release: Release) -> PluginBuild:
-        asked = request.for_plugin(release)
+        asked = request.for_plugin(release.language, release.name)
         return named_by_content(plan_build(asked, release, source, tree, settings=settings, **how))
 
     return plan_plugins(releases, plan)
@@ -156,7 +157,7 @@ def list_published(request: VerifyRequest, cache: Path, *, site: Site, builders:
     """Find which plugins are verified, where and for which gateways; the repository says, if there is one."""
     settings, known, repository = RepositorySettings(), dict[str, SourcePlugin](), ""
     if request.repository:
-        tags = sources.read_tags(request.repository, cache=cache, ca_bundle=site.ca_bundle)
+        tags = sources.read_git_tags(request.repository, cache=cache, ca_bundle=site.ca_bundle)
         source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
         repository, tree = source.repository, sources.read_tree(source)
         with sources.BlobReader(source) as blobs:
@@ -193,8 +194,8 @@ def read_tags(request: WatchRequest, cache: Path, *, site: Site) -> TagWatch:
 
 def _read_tags(request: WatchRequest, repository: str, *, cache: Path, site: Site, now: float) -> TagWatch:
     try:
-        found = sources.read_tags(repository, cache=cache, ca_bundle=site.ca_bundle)
-        watch = judge_tags(request, repository, found, now)
+        found = sources.read_git_tags(repository, cache=cache, ca_bundle=site.ca_bundle)
+        watch = choose_watched_tags(request, repository, found, now)
     except PluginyardError as error:
         return TagWatch((WatchedTag(repository, "", "failed", error.message, error=error),))
     tags = [_with_destinations(request, tag, site) for tag in watch.tags if tag.state != "too old"]

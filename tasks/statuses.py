@@ -10,11 +10,11 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from pluginyard.errors import PluginyardError
-from pluginyard.releases.plugin import Source
 from pluginyard.releases.tag import Release
+from pluginyard.sources.tree import Source
 from pluginyard.webhooks.statuses import Forge, find_forge
 from tasks.doors import statuses
-from tasks.doors.statuses import State
+from tasks.doors.statuses import CommitState
 from tasks.steps import log, step
 
 
@@ -30,10 +30,10 @@ def told_at_commit(source: Source, release: Release) -> Iterator[None]:
         yield
         return
 
-    def post(state: State, description: str) -> None:
+    def post(state: CommitState, description: str) -> None:
         _send(forge, name, source.commit, state, description, f"pluginyard/{release.name}")
 
-    def try_to(act: Callable[[State, str], object], state: State, description: str) -> None:
+    def try_to(act: Callable[[CommitState, str], object], state: CommitState, description: str) -> None:
         try:
             act(state, description)
         except PluginyardError as error:
@@ -53,7 +53,7 @@ def told_at_commit(source: Source, release: Release) -> Iterator[None]:
     try_to(post_status, "success", f"published {release}")
 
 
-def _send(forge: Forge, name: str, commit: str, state: State, description: str, context: str) -> None:
+def _send(forge: Forge, name: str, commit: str, state: CommitState, description: str, context: str) -> None:
     page = (url_for("flow-run", obj_id=flow_run.id) if flow_run.id else None) or ""
     statuses.post_status(forge.api, name, commit, state, page, description, forge.token, context=context)
     log(f"{name}@{commit[:12]}: {state}")

@@ -151,7 +151,7 @@ def _run(yard: Yard, *arguments: str) -> None:
         )
 
 
-def prepare(yard: Yard) -> None:
+def prepare_builder(yard: Yard) -> None:
     """Make the image of the builder `go`, which takes half a minute once, so that the first run need not.
 
     Not even that keeps `make up` from being done: a run says why an image cannot be had.
@@ -190,7 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if command == "up" and yard.host not in LOOPBACK:
         print("  it listens beyond this machine, without TLS: put a reverse proxy with TLS in front")
     if command == "up" and yard.environment.get("PLUGINYARD_ENGINE") != "host":
-        prepare(yard)
+        prepare_builder(yard)
     return 0
 
 

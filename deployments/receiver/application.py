@@ -26,7 +26,7 @@ from deployments.receiver.trusted import Trusted, read_file
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.settings.receiver import ReceiverSettings, load_receiver_settings
 from pluginyard.webhooks.admission import Receipts, TokenBuckets
-from pluginyard.webhooks.deliveries import DELIVERY, EVENT, Delivery, Ignored, Refusal, judge_delivery
+from pluginyard.webhooks.deliveries import DELIVERY, EVENT, Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
 
 MOST_WAITING = 256
 MOST_AT_WORK = 256
@@ -74,18 +74,20 @@ class _Receiver:
         if isinstance(judged, Delivery):
             if self._receipts.take(judged.id, judged.content, time.monotonic()):
                 return await self._start(judged, client, later)
-            judged = Refusal(409, f"delivery {judged.id} is a replay", judged.repository)
+            judged = RefusedDelivery(409, f"delivery {judged.id} is a replay", judged.repository)
         buckets = self._signed if judged.repository else self._strangers
         if wait := buckets.take(judged.repository.lower() or client, time.monotonic()):
             return _refuse_for(wait, client)
-        if isinstance(judged, Refusal):
+        if isinstance(judged, RefusedDelivery):
             return _refuse(judged, client)
         _log.info("ignored: %s, delivery %s: %s", headers[EVENT], headers[DELIVERY], judged.reason)
         return JSONResponse({"status": "ignored", "reason": judged.reason})
 
-    async def _judge(self, request: Request, headers: Mapping[str, str]) -> Delivery | Ignored | Refusal:
+    async def _judge(
+        self, request: Request, headers: Mapping[str, str]
+    ) -> Delivery | IgnoredDelivery | RefusedDelivery:
         body = await _read_body(request, headers, self._settings)
-        return body if isinstance(body, Refusal) else judge_delivery(headers, body, self._trusted.current())
+        return body if isinstance(body, RefusedDelivery) else judge_delivery(headers, body, self._trusted.current())
 
     async def _start(self, delivery: Delivery, client: str, later: BackgroundTasks) -> JSONResponse:
         """Start the run, and answer once the server has stored it."""
@@ -97,30 +99,32 @@ class _Receiver:
         except Exception as error:  # whatever it is, the delivery is not stored, and GitHub must know
             self._receipts.forget(delivery.id, delivery.content)
             reason = f"delivery {delivery.id} started no run: {type(error).__name__}: {error}"
-            return _refuse(Refusal(503, reason), client, {"Retry-After": "60"})
+            return _refuse(RefusedDelivery(503, reason), client, {"Retry-After": "60"})
         status = "started" if run.is_new else "known"
         _log.info("%s: %s of %s, delivery %s, run %s", status, delivery.title, delivery.repository, delivery.id, run.id)
         later.add_task(self._runs.tell, delivery, run)
         return JSONResponse({"status": status, "flow_run": str(run.id)}, 202, background=later)
 
 
-async def _read_body(request: Request, headers: Mapping[str, str], settings: ReceiverSettings) -> bytes | Refusal:
+async def _read_body(
+    request: Request, headers: Mapping[str, str], settings: ReceiverSettings
+) -> bytes | RefusedDelivery:
     """Return the body; refuse it as soon as it is too large, whatever its Content-Length says."""
     declared, body = headers.get("content-length", ""), bytearray()
     if declared.isdecimal() and int(declared) > settings.max_bytes:
-        return Refusal(413, f"a body of {declared} bytes")
+        return RefusedDelivery(413, f"a body of {declared} bytes")
     try:
         async with asyncio.timeout(settings.request_seconds):
             async for part in request.stream():
                 body += part
                 if len(body) > settings.max_bytes:
-                    return Refusal(413, f"a body of more than {settings.max_bytes} bytes")
+                    return RefusedDelivery(413, f"a body of more than {settings.max_bytes} bytes")
     except TimeoutError:
-        return Refusal(408, f"the body took more than {settings.request_seconds:g} s")
+        return RefusedDelivery(408, f"the body took more than {settings.request_seconds:g} s")
     except ClientDisconnect:
-        return Refusal(400, "the client went away")
+        return RefusedDelivery(400, "the client went away")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return Refusal(415, "the webhook's content type is not application/json")
+        return RefusedDelivery(415, "the webhook's content type is not application/json")
     return bytes(body)
 
 
@@ -132,7 +136,7 @@ def _headers(request: Request) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def _refuse(refusal: Refusal, client: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def _refuse(refusal: RefusedDelivery, client: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Answer so little that a stranger learns nothing; the log says why."""
     _log.warning("refused %d from %s: %s", refusal.status, client, refusal.reason)
     told = {"status": "refused", "reason": refusal.reason} if refusal.signed else {"status": "refused"}
@@ -140,7 +144,7 @@ def _refuse(refusal: Refusal, client: str, headers: dict[str, str] | None = None
 
 
 def _refuse_for(seconds: float, client: str) -> JSONResponse:
-    return _refuse(Refusal(429, "too many requests"), client, {"Retry-After": str(int(seconds) + 1)})
+    return _refuse(RefusedDelivery(429, "too many requests"), client, {"Retry-After": str(int(seconds) + 1)})
 
 
 def main(argv: Sequence[str] | None = None) -> int:

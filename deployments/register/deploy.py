@@ -20,7 +20,7 @@ from deployments.register.work_pools import POOL
 from pluginyard.errors import ConfigurationError
 
 PROJECT = Path(__file__).parents[2]
-INDEX = PROJECT / "prefect.yaml"
+INDEX_FILE = PROJECT / "prefect.yaml"
 # The server says what is deployed on it: a variable, with the digest of the files below.
 DEPLOYED = "pluginyard_deployed"
 _FORMS = ("flows/*.py", "pluginyard/**/*.py")
@@ -28,7 +28,7 @@ _FORMS = ("flows/*.py", "pluginyard/**/*.py")
 
 def deploy(client: SyncPrefectClient) -> str:
     """Deploy unless the server has just this; return a line. Raises ConfigurationError if it fails."""
-    wanted = {(item["entrypoint"], item["name"]) for item in yaml.safe_load(INDEX.read_text())["deployments"]}
+    wanted = {(item["entrypoint"], item["name"]) for item in yaml.safe_load(INDEX_FILE.read_text())["deployments"]}
     digest, known = _digest(), client.read_variable_by_name(DEPLOYED)
     if known and known.value == digest and wanted <= _find_deployed(client):
         return "deployments: nothing changed, so they stay as they are"
@@ -39,7 +39,7 @@ def deploy(client: SyncPrefectClient) -> str:
             f"failed:\n{done.stdout}{done.stderr}", subject="prefect deploy --all", remedy="see the server's log"
         )
     Variable.set(DEPLOYED, digest, overwrite=True)
-    return f"deployments: {len(wanted)} made, with the schedules of {INDEX.name}"
+    return f"deployments: {len(wanted)} made, with the schedules of {INDEX_FILE.name}"
 
 
 def _find_deployed(client: SyncPrefectClient) -> set[tuple[str | None, str]]:
@@ -50,5 +50,5 @@ def _find_deployed(client: SyncPrefectClient) -> set[tuple[str | None, str]]:
 
 def _digest() -> str:
     """Return the digest of what decides a deployment: the index, and the code that its form comes from."""
-    files = [INDEX, *(file for pattern in _FORMS for file in sorted(PROJECT.glob(pattern)))]
+    files = [INDEX_FILE, *(file for pattern in _FORMS for file in sorted(PROJECT.glob(pattern)))]
     return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()

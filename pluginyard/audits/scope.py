@@ -13,8 +13,8 @@ from pluginyard.errors import PluginyardError, RequestError
 from pluginyard.oci.references import Destination
 from pluginyard.releases.tag import Release, nearest_names, parse_release_tag
 from pluginyard.settings.repository import Gateway
+from pluginyard.sources.tree import SourceTag
 from pluginyard.versions import find_semver
-from pluginyard.webhooks.watch.tags import SourceTag
 
 # The version of a plugin that declares none: commit time and commit (pluginyard.releases.tag.version_of_commit).
 _OF_COMMIT = re.compile(r"\d{8}-\d{6}-[0-9a-f]{7}")

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.oci.descriptors import canonical_json, digest_of
-from pluginyard.settings.repository import load_model
+from pluginyard.parsing import load_model
 
 DEFINITION = "builder.yaml"
 DOCKERFILE = "Dockerfile"
@@ -60,7 +60,7 @@ class Toolchain(_Section):
         return found[1].strip() if found and found.groups() else ""
 
 
-class Image(_Section):
+class ImageDefinition(_Section):
     """Say where the image comes from: built from the folder's Dockerfile on `base`, or `ready` made."""
 
     base: str = Field("", description="BASE_IMAGE of the Dockerfile; {version} is filled in")
@@ -68,7 +68,7 @@ class Image(_Section):
     alone: str = Field("", description="Stage of the Dockerfile that will do where a build has nothing to fetch")
 
 
-class HostToolchain(_Section):
+class HostDefinition(_Section):
     """Say how the toolchain is found on a machine without a container engine."""
 
     binary: str = Field(description="Program to look for on PATH")
@@ -89,7 +89,7 @@ class NeededBy(_Section):
     missing: bool = Field(True, description="Whether there is something to fetch where the file is missing")
 
 
-class Fetch(_Section):
+class FetchDefinition(_Section):
     """Fetch dependencies: with network, without running code of the plugin."""
 
     commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
@@ -98,7 +98,7 @@ class Fetch(_Section):
     environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
 
 
-class Compile(_Section):
+class CompileDefinition(_Section):
     """Compile the module: without network."""
 
     commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
@@ -122,10 +122,10 @@ class Definition(_Section):
 
     toolchain: Toolchain
     manifest: str = Field(description="File that every plugin of this toolchain has in its folder")
-    image: Image = Image()
-    host: HostToolchain | None = None
-    fetch: Fetch | None = None
-    compile: Compile
+    image: ImageDefinition = ImageDefinition()
+    host: HostDefinition | None = None
+    fetch: FetchDefinition | None = None
+    compile: CompileDefinition
     environment: Mapping[str, str] = Field({}, description="Environment of both steps")
     buildrc: Mapping[str, Pattern] = Field({}, description="Keys a plugin's .buildrc may set, and what they may hold")
     failures: tuple[Failure, ...] = ()

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pluginyard.builds.builder import Builder, Command, Definition, Fetch
+from pluginyard.builds.builder import Builder, Command, Definition, FetchDefinition
 from pluginyard.builds.buildrc import parse_buildrc
 from pluginyard.errors import ConfigurationError
 
@@ -80,17 +80,17 @@ class BuildSettings:
 
 
 @dataclass(frozen=True)
-class Step:
+class BuildStep:
     """Hold the commands of one container, run in the plugin's folder, and their whole environment."""
 
     commands: tuple[Command, ...]
     environment: Mapping[str, str]
 
-    def at(self, work: str, version: str) -> Step:
+    def at(self, work: str, version: str) -> BuildStep:
         """Return the step for the build's root `work` and the toolchain's real `version`."""
         texts = {"work": work, "version": version}
         environment = {name: _fill(value, texts) for name, value in self.environment.items()}
-        return Step(_filled(self.commands, texts), environment)
+        return BuildStep(_filled(self.commands, texts), environment)
 
     @property
     def script(self) -> str:
@@ -107,8 +107,8 @@ class Recipe:
     version: str
     folder: str
     """The plugin's folder, relative to the repository."""
-    fetch: Step | None
-    compile: Step
+    fetch: BuildStep | None
+    compile: BuildStep
     limits: Limits
     cache: Literal["private", "shared"]
     ca_bundle: str
@@ -174,7 +174,7 @@ def plan_recipe(
     definition = builder.definition
     texts = {"folder": plugin_folder} | dict.fromkeys(definition.buildrc, "")
     texts |= parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
-    compiling = Step(
+    compiling = BuildStep(
         _filled(((PREBUILD,) if has_prebuild else ()) + definition.compile.commands, texts),
         _environment(definition, definition.compile.environment, texts),
     )
@@ -193,13 +193,13 @@ def plan_recipe(
     )
 
 
-def _plan_fetch(definition: Definition, settings: BuildSettings, texts: Mapping[str, str]) -> Step | None:
-    fetch: Fetch | None = definition.fetch
+def _plan_fetch(definition: Definition, settings: BuildSettings, texts: Mapping[str, str]) -> BuildStep | None:
+    fetch: FetchDefinition | None = definition.fetch
     if fetch is None:
         return None
     commands = (fetch.tidy if settings.tidy else ()) + fetch.commands
     environment = _environment(definition, fetch.environment, texts)
-    return Step(_filled(commands, texts), {**environment, **settings.fetch_environment})
+    return BuildStep(_filled(commands, texts), {**environment, **settings.fetch_environment})
 
 
 def _environment(definition: Definition, own: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
@@ -208,7 +208,7 @@ def _environment(definition: Definition, own: Mapping[str, str], texts: Mapping[
     return {name: _fill(value, texts) for name, value in together.items()}
 
 
-def _identity(builder: Builder, settings: BuildSettings, compiling: Step) -> dict[str, Any]:
+def _identity(builder: Builder, settings: BuildSettings, compiling: BuildStep) -> dict[str, Any]:
     pinned = _DIGEST.search(settings.ready_image(builder) or settings.base_image(builder))
     return {
         "builder": builder.name,

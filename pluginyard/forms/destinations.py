@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pluginyard.settings.addresses import Address, RegistryAddress
 
-Repository = Annotated[
+RepositoryField = Annotated[
     Address,
     Field(
         title="Repository",
@@ -18,7 +18,7 @@ Repository = Annotated[
     ),
 ]
 # Types, not inherited fields: a form shows the fields of a base first, and these belong below what a flow asks first.
-Registries = Annotated[
+RegistriesField = Annotated[
     list[RegistryAddress],
     Field(
         title="Registries",
@@ -26,7 +26,9 @@ Registries = Annotated[
         examples=[["registry.example.com/plugins"]],
     ),
 ]
-PlainHttp = Annotated[bool, Field(title="Plain HTTP", description="Speak HTTP to registries that do not speak TLS")]
+PlainHttpField = Annotated[
+    bool, Field(title="Plain HTTP", description="Speak HTTP to registries that do not speak TLS")
+]
 
 
 class DestinationRequest(BaseModel):
@@ -38,7 +40,7 @@ class DestinationRequest(BaseModel):
 class SourceRequest(DestinationRequest):
     """Ask for one repository too: the first field of the form."""
 
-    repository: Repository = ""
+    repository: RepositoryField = ""
 
     def at(self, repository: str) -> Self:
         """Return the same request for `repository`."""

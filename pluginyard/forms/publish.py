@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from pluginyard.forms.destinations import PlainHttp, Registries, SourceRequest
+from pluginyard.forms.destinations import PlainHttpField, RegistriesField, SourceRequest
 
 
 class PublishRequest(SourceRequest):
@@ -26,8 +26,8 @@ class PublishRequest(SourceRequest):
     ref: str = Field(
         "", title="Branch or commit", description="What to build when there is no tag; empty: the default branch"
     )
-    registries: Registries = Field(default_factory=list)
-    plain_http: PlainHttp = False
+    registries: RegistriesField = Field(default_factory=list)
+    plain_http: PlainHttpField = False
     overwrite: bool = Field(
         False, title="Overwrite", description="Move the version's tag even if it is published with other content"
     )

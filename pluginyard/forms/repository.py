@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from pluginyard.forms.destinations import PlainHttp, Registries, SourceRequest
+from pluginyard.forms.destinations import PlainHttpField, RegistriesField, SourceRequest
 from pluginyard.forms.publish import PublishRequest
-from pluginyard.releases.tag import Release
 
 
 class RepositoryRequest(SourceRequest):
@@ -34,8 +33,8 @@ class RepositoryRequest(SourceRequest):
         title="When the version is taken",
         description="A plugin that changed under a published VERSION: refuse it, or publish VERSION-snapshot.f…",
     )
-    registries: Registries = Field(default_factory=list)
-    plain_http: PlainHttp = False
+    registries: RegistriesField = Field(default_factory=list)
+    plain_http: PlainHttpField = False
     at_once: int = Field(2, ge=1, le=64, title="At once", description="Plugins that are built at the same time")
     run_in_envoy: bool = Field(False, title="Run in Envoy", description="Load each in a real Envoy and send its probe")
 
@@ -53,12 +52,12 @@ class RepositoryRequest(SourceRequest):
         since = f" changed since {self.changed_since}" if self.changed_since else ""
         return f"{names}{languages} of {self.repository or 'the repository of the site'}{since}"
 
-    def for_plugin(self, release: Release) -> PublishRequest:
+    def for_plugin(self, language: str, name: str) -> PublishRequest:
         """Return the request that publishes one of the plugins alone."""
         return PublishRequest(
             repository=self.repository,
-            plugin=release.name,
-            language=release.language,
+            plugin=name,
+            language=language,
             ref=self.ref,
             registries=self.registries,
             plain_http=self.plain_http,

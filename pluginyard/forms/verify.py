@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pluginyard.forms.destinations import PlainHttp, Registries, Repository, SourceRequest
+from pluginyard.forms.destinations import PlainHttpField, RegistriesField, RepositoryField, SourceRequest
 from pluginyard.settings.repository import Gateway
 
 
 class VerifyRequest(SourceRequest):
     """Name the plugins whose published versions are looked at again, and how closely."""
 
-    repository: Repository = Field(
+    repository: RepositoryField = Field(
         "",
         description="URL of the plugin repository, or the path of a clone on the worker; empty: the site's, else none",
     )
@@ -22,10 +22,10 @@ class VerifyRequest(SourceRequest):
         description="Names, with * and ? as wildcards over the repository's plugins; default: all",
         min_length=1,
     )
-    registries: Registries = Field(
+    registries: RegistriesField = Field(
         default_factory=list, description="HOST/NAMESPACE, or oci:PATH for a folder; empty: the configured ones"
     )
-    plain_http: PlainHttp = False
+    plain_http: PlainHttpField = False
     gateways: list[Gateway] = Field(
         default_factory=list, title="Gateways", description="Gateways that must load them; empty: the repository's"
     )

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
-from pluginyard.forms.destinations import DestinationRequest, PlainHttp, Registries
+from pluginyard.forms.destinations import DestinationRequest, PlainHttpField, RegistriesField
 from pluginyard.settings.addresses import Address
 
 
@@ -28,8 +28,8 @@ class WatchRequest(DestinationRequest):
         title="Newer than (days)",
         description="Leave older tags alone, so that a repository with a history is not published anew; 0: no limit",
     )
-    registries: Registries = Field(default_factory=list)
-    plain_http: PlainHttp = False
+    registries: RegistriesField = Field(default_factory=list)
+    plain_http: PlainHttpField = False
     deployment: str = Field(
         "publish-plugin/on-tag",
         pattern=r"^[^/]+/[^/]+$",

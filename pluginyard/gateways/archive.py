@@ -30,7 +30,7 @@ _PAX = re.compile(rb"([0-9]{1,7}) ")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ArchiveEntry:
     """Describe one entry of the archive; `size` in bytes as it is announced."""
 
     name: str
@@ -50,7 +50,7 @@ class TarReader:
         self._stream = stream
         self._left = self._padding = 0
 
-    def __iter__(self) -> Iterator[Entry]:
+    def __iter__(self) -> Iterator[ArchiveEntry]:
         """Yield every entry; raise ArchiveFaultError where Go's reader would fail."""
         while entry := self._next():
             yield entry
@@ -64,7 +64,7 @@ class TarReader:
             raise ArchiveFaultError(_cut(self._stream, "in the middle of a file"), "unexpected EOF")
         return block
 
-    def _next(self) -> Entry | None:
+    def _next(self) -> ArchiveEntry | None:
         records: dict[bytes, bytes] = {}
         long_name = b""
         while True:
@@ -85,7 +85,9 @@ class TarReader:
             elif flag == _LONG_NAME:
                 long_name = content.partition(b"\0")[0]
 
-    def _entry(self, header: bytes, flag: bytes, size: int, records: dict[bytes, bytes], long_name: bytes) -> Entry:
+    def _entry(
+        self, header: bytes, flag: bytes, size: int, records: dict[bytes, bytes], long_name: bytes
+    ) -> ArchiveEntry:
         name = (long_name or records.get(b"path") or _name(header)).decode("utf-8", "replace")
         if b"size" in records:
             size = _decimal(records[b"size"])
@@ -99,7 +101,7 @@ class TarReader:
         if kind == "global header":
             self._pass(self._left + self._padding)
             self._set_size(0)
-        return Entry(name, size, kind)
+        return ArchiveEntry(name, size, kind)
 
     def _set_size(self, size: int) -> None:
         self._left, self._padding = size, -size % BLOCK

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from pluginyard.gateways.verdict import Refusal
-from pluginyard.json_documents import MAX_JSON_BYTES, load_json
 from pluginyard.oci import descriptors as oci
 from pluginyard.oci.descriptors import Descriptor, StoredManifest
+from pluginyard.parsing import MAX_JSON_BYTES, load_json
 
 _BLOCK = 1 << 16
 _INDEXES = (oci.INDEX, oci.DOCKER_MANIFEST_LIST)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pluginyard.gateways.archive import PLUGIN, Entry, TarReader, open_archive
+from pluginyard.gateways.archive import PLUGIN, ArchiveEntry, TarReader, open_archive
 from pluginyard.gateways.artifact import Artifact, CheckedBlob, Layers
 from pluginyard.gateways.gunzip import ArchiveFaultError
-from pluginyard.gateways.verdict import Finding, Refusal, Variant, find
+from pluginyard.gateways.verdict import Refusal, Variant
 from pluginyard.gateways.wasm.module import MalformedModuleError, WasmModule, read_module
 from pluginyard.oci import descriptors as oci
+from pluginyard.rules import Finding, find
 
 _MAX_OTHERS = 100
 _BLOCK = 1 << 16
@@ -121,7 +122,7 @@ def unpack(blob: CheckedBlob, limit: int) -> _Unpacked:
     raise ArchiveFaultError(f"{PLUGIN} is not in it", f"{PLUGIN} not found in the archive")
 
 
-def _read_entry(archive: TarReader, entry: Entry, others: int, limit: int) -> _Unpacked:
+def _read_entry(archive: TarReader, entry: ArchiveEntry, others: int, limit: int) -> _Unpacked:
     if entry.kind != "file":
         return _odd_entry(entry)
     try:
@@ -133,7 +134,7 @@ def _read_entry(archive: TarReader, entry: Entry, others: int, limit: int) -> _U
     return _Unpacked(unpacked.module, unpacked.refusal, _judge_rest(archive, entry, others))
 
 
-def _odd_entry(entry: Entry) -> _Unpacked:
+def _odd_entry(entry: ArchiveEntry) -> _Unpacked:
     message = f"{PLUGIN} is a {entry.kind}, not a regular file"
     if entry.kind == "sparse file":
         raise ArchiveFaultError(message, f"{PLUGIN} is sparse: gateways expand it, pluginyard refuses it")
@@ -142,7 +143,7 @@ def _odd_entry(entry: Entry) -> _Unpacked:
     return _Unpacked(None, Refusal("M3", "fetched Wasm binary is invalid", f"{message}: gateways read nothing"))
 
 
-def _judge_rest(archive: TarReader, plugin: Entry, others: int) -> tuple[Finding, ...]:
+def _judge_rest(archive: TarReader, plugin: ArchiveEntry, others: int) -> tuple[Finding, ...]:
     """Look at what follows plugin.wasm: gateways do not, so it is no more than a warning (rule M4)."""
     try:
         for entry in archive:

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pluginyard.gateways.artifact import Artifact, CheckedBlob, Layers
-from pluginyard.gateways.verdict import Finding, find
 from pluginyard.oci import descriptors as oci
-from pluginyard.sources.documents import ICON, README, SPEC
+from pluginyard.oci.descriptors import ICON, README, SPEC
+from pluginyard.rules import Finding, find
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024  # of a layer that no gateway reads
 _TRANSLATION = re.compile(r"application/vnd\.module\.wasm\.doc\.v1\.([A-Za-z0-9_-]+)\+markdown")

@@ -13,8 +13,9 @@ from pluginyard.gateways.hosts import (
     START,
     HostProfile,
 )
-from pluginyard.gateways.verdict import Finding, Refusal, find
+from pluginyard.gateways.verdict import Refusal
 from pluginyard.gateways.wasm.module import Import, Signature, WasmModule
+from pluginyard.rules import Finding, find
 
 _MISSING = "Failed to load Wasm module due to a missing import: "
 _MISMATCH = "Failed to load Wasm module due to an import type mismatch: "

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pluginyard.errors import VerdictError
 from pluginyard.gateways.hosts import HIGRESS, HOSTS
-from pluginyard.rules import ERROR, RULES, WARNING
+from pluginyard.rules import ERROR, WARNING, Finding, _printable, find
 
 Portability = Literal["portable", "higress-only", "upstream-only", "unloadable"]
 Variant = Literal["docker", "compat", "oci"]
@@ -18,32 +18,6 @@ _PHRASES: Mapping[str, str] = {
     "upstream-only": "loads on Envoy, Istio and Envoy Gateway, not on Higress",
     "unloadable": "no gateway loads it",
 }
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Say that a rule is not kept: what is so, and what to do about it."""
-
-    rule: str
-    level: str
-    message: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, str]:
-        """Return the finding as plain values."""
-        return {"rule": self.rule, "level": self.level, "message": self.message, "remedy": self.remedy}
-
-
-def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Finding:
-    """Return a finding of `rule`, with the rule's own level and remedy where none is given."""
-    known = RULES[rule]
-    return Finding(rule, level or known.level, _printable(message), _printable(remedy or known.remedy))
-
-
-def _printable(text: str, limit: int = 600) -> str:
-    """Return `text` fit for a log: what an artifact says of itself is not trusted with control characters."""
-    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text[:limit])
-    return clean if len(text) <= limit else clean[: limit - 1] + "…"
 
 
 @dataclass(frozen=True)

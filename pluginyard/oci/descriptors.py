@@ -73,3 +73,12 @@ class StoredManifest:
     def digest(self) -> str:
         """Return the digest of the bytes; never what a header claims."""
         return digest_of(self.content)
+
+
+SPEC = "application/vnd.module.wasm.spec.v1+yaml"
+
+
+README = "application/vnd.module.wasm.doc.v1+markdown"
+
+
+ICON = "application/vnd.module.wasm.icon.v1+png"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pluginyard.errors import RegistryError
-from pluginyard.json_documents import MAX_JSON_BYTES, load_json
 from pluginyard.oci.descriptors import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, MANIFEST_TYPES, Descriptor, StoredManifest
+from pluginyard.parsing import MAX_JSON_BYTES, load_json
 
 MANIFEST_LIMIT = MAX_JSON_BYTES
 """Most bytes of a manifest or answer that are read: distribution-spec v1.1 asks registries for 4 MiB."""

@@ -11,7 +11,7 @@ from pluginyard.errors import BatchError, PluginyardError, describe_fault
 from pluginyard.releases.plugin import PackedArtifact, PluginBuild
 from pluginyard.releases.tag import Release
 
-State = Literal["build", "published", "refused", "failed"]
+PluginState = Literal["build", "published", "refused", "failed"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class PlannedPlugin:
     """Say what will be done with one plugin, and why."""
 
     release: Release
-    state: State
+    state: PluginState
     reason: str
     build: PluginBuild | None = None
     error: PluginyardError | None = None
@@ -27,7 +27,7 @@ class PlannedPlugin:
     artifact: PackedArtifact | None = None
     """What a destination holds of it already, where another one lacks it."""
 
-    def because(self, state: State, reason: str, **more: Any) -> PlannedPlugin:
+    def because(self, state: PluginState, reason: str, **more: Any) -> PlannedPlugin:
         """Return the same plugin in another state."""
         return replace(self, state=state, reason=reason, **more)
 
@@ -56,7 +56,7 @@ class RepositoryPlan:
 
     plugins: tuple[PlannedPlugin, ...]
 
-    def of(self, state: State) -> tuple[PlannedPlugin, ...]:
+    def of(self, state: PluginState) -> tuple[PlannedPlugin, ...]:
         """Return the plugins in `state`."""
         return tuple(plugin for plugin in self.plugins if plugin.state == state)
 
@@ -74,7 +74,7 @@ class RepositoryPlan:
     @property
     def summary(self) -> str:
         """Return how many are in which state."""
-        states: tuple[State, ...] = ("build", "published", "refused", "failed")
+        states: tuple[PluginState, ...] = ("build", "published", "refused", "failed")
         counts = ((len(self.of(state)), "to build" if state == "build" else state) for state in states)
         return ", ".join(f"{count} {name}" for count, name in counts if count) or "no plugins"
 

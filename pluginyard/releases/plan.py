@@ -13,9 +13,9 @@ from pluginyard.builds.recipe import MIB, BuildSettings, Limits, plan_recipe
 from pluginyard.errors import PluginyardError, RequestError, SourceError
 from pluginyard.forms.publish import PublishRequest
 from pluginyard.forms.verify import VerifyRequest
-from pluginyard.oci.quirks import refuse_contradictions
+from pluginyard.oci.descriptors import SPEC
 from pluginyard.oci.references import Destination, check_tag, parse_destination
-from pluginyard.releases.plugin import Plugin, PluginBuild, Source, SourceTree
+from pluginyard.releases.plugin import Plugin, PluginBuild
 from pluginyard.releases.tag import (
     Release,
     check_language,
@@ -26,11 +26,13 @@ from pluginyard.releases.tag import (
     parse_version_file,
     version_of_commit,
 )
+from pluginyard.settings.registries import refuse_contradictions
 from pluginyard.settings.repository import FILE_NAME, RepositorySettings, load_configuration
 from pluginyard.settings.site import Site
 from pluginyard.sources.contexts import collect_context
-from pluginyard.sources.documents import SPEC, find_documents
+from pluginyard.sources.documents import find_documents
 from pluginyard.sources.paths import Read, follow_link
+from pluginyard.sources.tree import Source, SourceTree
 from pluginyard.specs.check import check_spec, choose_placement
 
 HostVersion = Callable[[Builder], str]
@@ -110,7 +112,7 @@ def plan_build(
         recipe=recipe,
         build_settings=how,
         settings=settings,
-        fingerprint=fingerprint_of(plugin, recipe.identity),
+        fingerprint=fingerprint_of(plugin.folder, plugin.context, plugin.documents, recipe.identity),
         destinations=destinations,
     )
 

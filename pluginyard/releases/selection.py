@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pluginyard.builds.builder import Builder, choose_builder
 from pluginyard.errors import RequestError, SourceError
 from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.releases.plugin import SourceTree
 from pluginyard.releases.tag import Release, check_language, nearest_names
 from pluginyard.settings.repository import RepositorySettings
+from pluginyard.sources.tree import SourceTree
 
 # What is published already is skipped in any case, so both words ask for the same.
 EVERY = ("all", "changed")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.repository import check_model
-from pluginyard.webhooks.trusted import TrustedRepository, load_trusted
+from pluginyard.parsing import check_model
+from pluginyard.settings.trusted import TrustedRepository, load_trusted
 
 
 class ReceiverSettings(BaseModel):

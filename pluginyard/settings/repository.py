@@ -7,21 +7,17 @@ that is being built: it belongs to the site (`pluginyard/settings/site.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pluginyard.errors import ConfigurationError
 from pluginyard.oci.descriptors import CREATED, REVISION, VERSION
+from pluginyard.parsing import load_model
 from pluginyard.settings.addresses import Address, RegistryAddress
-from pluginyard.settings.layouts import HIGRESS_LAYOUT, LanguageLayout
 
 FILE_NAME = "pluginyard.yaml"
 Gateway = Literal["higress", "istio", "envoy-gateway", "envoy"]
 MediaType = Annotated[str, Field(pattern=r"^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)?$")]  # RFC 6838, 4.2
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class PluginSettings(BaseModel):
@@ -87,54 +83,21 @@ def load_configuration(text: str, *, subject: str = FILE_NAME) -> RepositorySett
     return load_model(RepositorySettings, text, subject=subject)
 
 
-def load_model(model: type[Model], text: str, *, subject: str, loader: Any = yaml.SafeLoader) -> Model:
-    """Load YAML `text` as `model`; raise ConfigurationError that names the key and the nearest known one.
+class LanguageLayout(BaseModel):
+    """Say where the plugins of one language live and which builder compiles them."""
 
-    `loader` is a safe one of PyYAML; that of libyaml is ten times faster, and deep nesting ends the process.
-    """
-    try:
-        document = yaml.load(text, loader) or {}  # noqa: S506 - a safe loader, says the contract
-    except RecursionError:
-        raise ConfigurationError("it is nested too deeply", subject=subject, remedy="mend the file") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: what looks like a date and is none
-        raise ConfigurationError(f"not valid YAML: {error}", subject=subject, remedy="mend the file") from error
-    if not isinstance(document, dict):
-        raise ConfigurationError("not a mapping of keys", subject=subject, remedy="write `key: value` lines")
-    return check_model(model, document, subject=subject)
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
+    builder: str = Field(description="Name of a folder in builders/")
+
+    def folder_of(self, name: str) -> str:
+        """Return the folder of the plugin `name`."""
+        return f"{self.folder}/{name}" if self.folder else name
 
 
-def check_model(model: type[Model], document: Mapping[str, Any], *, subject: str) -> Model:
-    """Validate `document` as `model`; raise ConfigurationError for its first fault."""
-    try:
-        return model.model_validate(document)
-    except ValidationError as error:
-        faults = error.errors(include_url=False)
-        # A misspelt key explains the missing one, so it is told first.
-        fault = next((item for item in faults if item["type"] == "extra_forbidden"), faults[0])
-        key = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            known = _known_keys(model, fault["loc"][:-1])
-            near = get_close_matches(str(fault["loc"][-1]), known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(known))}"
-            raise ConfigurationError(f"unknown key {key}", subject=subject, remedy=remedy) from None
-        said = fault["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{key}: {said}", subject=subject, remedy=f"mend {key}") from None
-
-
-def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys known at `location`; nested models are reached through their fields or mappings."""
-    current: Any = model
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields:
-            current = current.model_fields[str(part)].annotation
-        arguments = getattr(current, "__args__", ())
-        nested = [item for item in arguments if isinstance(item, type) and issubclass(item, BaseModel)]
-        current = nested[0] if nested and not isinstance(part, int) and part not in _fields(current) else current
-    return list(_fields(current))
-
-
-def _fields(model: Any) -> tuple[str, ...]:
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return tuple(model.model_fields)
-    nested = [item for item in getattr(model, "__args__", ()) if isinstance(item, type) and issubclass(item, BaseModel)]
-    return tuple(nested[0].model_fields) if nested else ()
+HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
+    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
+    "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
+    "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
+}

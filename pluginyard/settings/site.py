@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pluginyard.errors import ConfigurationError, RequestError
+from pluginyard.parsing import check_model
 from pluginyard.settings.addresses import Address, RegistryAddress
-from pluginyard.settings.repository import check_model
 
 # Handed to the step that fetches dependencies, as they are: what users behind mirrors set anyway.
 FETCH_VARIABLES = (

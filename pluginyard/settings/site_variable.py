@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.repository import check_model
+from pluginyard.parsing import check_model
 from pluginyard.settings.site import Site, is_for_fetching
 
 SITE_VARIABLE = "pluginyard_site"

@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.plugin import SourceTree
-from pluginyard.sources.cargo_manifest import CargoManifest, Workspace, parse_manifest, parse_toml, vendored_folders
+from pluginyard.sources.cargo_manifest import (
+    CargoManifest,
+    CargoWorkspace,
+    parse_manifest,
+    parse_toml,
+    vendored_folders,
+)
 from pluginyard.sources.paths import Read, folders_above, follow_link, resolve_inside
+from pluginyard.sources.tree import SourceTree
 
-MANIFEST = "Cargo.toml"
+CARGO_MANIFEST = "Cargo.toml"
 _CONFIGS = (".cargo/config.toml", ".cargo/config")
 
 
@@ -48,7 +54,7 @@ class _Cargo:
 
     def manifest(self, folder: str) -> CargoManifest | None:
         """Return the manifest in `folder`, or None."""
-        path = posixpath.join(folder, MANIFEST)
+        path = posixpath.join(folder, CARGO_MANIFEST)
         text = self._text(path)
         return None if text is None else parse_manifest(text, path)
 
@@ -58,7 +64,7 @@ class _Cargo:
         if own and own.workspace:
             return package
         if own and own.root:
-            return resolve_inside(package, own.root, posixpath.join(package, MANIFEST))
+            return resolve_inside(package, own.root, posixpath.join(package, CARGO_MANIFEST))
         for above in folders_above(package):
             found = self.manifest(above)
             if found and found.workspace and not _is_excluded(package, above, found.workspace):
@@ -102,23 +108,23 @@ class _Cargo:
                         yield resolve_inside(place, relative, path)
 
     def _dependency(self, folder: str, relative: str) -> str:
-        subject = posixpath.join(folder, MANIFEST)
+        subject = posixpath.join(folder, CARGO_MANIFEST)
         target = resolve_inside(folder, relative, subject)
-        wanted = posixpath.join(target, MANIFEST)
+        wanted = posixpath.join(target, CARGO_MANIFEST)
         if not self._tree.file(wanted):
-            raise missing_dependency(relative, MANIFEST, subject=subject, wanted=wanted)
+            raise missing_dependency(relative, CARGO_MANIFEST, subject=subject, wanted=wanted)
         return target
 
     def _matching(self, pattern: str) -> Iterator[str]:
         """Yield the folders with a manifest that fit `pattern`, in which `*` stays within one part of a path."""
-        if self._tree.file(posixpath.join(pattern, MANIFEST)):
+        if self._tree.file(posixpath.join(pattern, CARGO_MANIFEST)):
             yield pattern
             return
         prefix = posixpath.dirname(re.split(r"[*?[]", pattern, maxsplit=1)[0])
         for file in self._tree.below(prefix):
             folder = posixpath.dirname(file.path)
             depth_fits = "**" in pattern or folder.count("/") == pattern.count("/")
-            if file.name == MANIFEST and depth_fits and fnmatchcase(folder, pattern):
+            if file.name == CARGO_MANIFEST and depth_fits and fnmatchcase(folder, pattern):
                 yield folder
 
     def _text(self, path: str) -> str | None:
@@ -135,7 +141,7 @@ def missing_dependency(relative: str, manifest: str, *, subject: str, wanted: st
     )
 
 
-def _is_excluded(package: str, root: str, workspace: Workspace) -> bool:
+def _is_excluded(package: str, root: str, workspace: CargoWorkspace) -> bool:
     excluded = [_joined(root, path) for path in workspace.exclude]
     return any(package == path or package.startswith(f"{path}/") for path in excluded)
 

@@ -15,7 +15,7 @@ from pluginyard.errors import SourceError
 
 
 @dataclass(frozen=True)
-class Workspace:
+class CargoWorkspace:
     """Hold the `[workspace]` table of a manifest."""
 
     members: tuple[str, ...]
@@ -34,7 +34,7 @@ class CargoManifest:
     inherits: bool = False
     root: str = ""
     """The workspace's folder, where the package names it."""
-    workspace: Workspace | None = None
+    workspace: CargoWorkspace | None = None
     is_package: bool = False
 
 
@@ -75,9 +75,9 @@ def vendored_folders(config: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(value for value in values if isinstance(value, str))
 
 
-def _workspace(table: dict[str, Any], subject: str) -> Workspace:
+def _workspace(table: dict[str, Any], subject: str) -> CargoWorkspace:
     named = [(name, item) for name, item in _table(table, "dependencies").items() if isinstance(item, dict)]
-    return Workspace(
+    return CargoWorkspace(
         members=_texts(table.get("members")),
         exclude=_texts(table.get("exclude")),
         paths={name: _text(item["path"], subject) for name, item in named if "path" in item},

@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.plugin import LINK, SUBMODULE, SourceFile, SourceTree
-from pluginyard.sources.cargo import MANIFEST, find_cargo_folders, missing_dependency
+from pluginyard.sources.cargo import CARGO_MANIFEST, find_cargo_folders, missing_dependency
 from pluginyard.sources.paths import Read, check_name, folders_above, follow_link, link_target, resolve_inside
+from pluginyard.sources.tree import LINK, SUBMODULE, SourceFile, SourceTree
 
 # Files above a package that its compiler looks for on its own.
 _ABOVE = {
-    MANIFEST: (
-        MANIFEST,
+    CARGO_MANIFEST: (
+        CARGO_MANIFEST,
         "Cargo.lock",
         ".cargo/config.toml",
         ".cargo/config",
@@ -48,7 +48,7 @@ def collect_context(
 
 def _dependencies(tree: SourceTree, folder: str, manifest: str, read: Read) -> Iterator[SourceFile]:
     """Yield the files of the package in `folder` and of all its local dependencies."""
-    if manifest != MANIFEST:
+    if manifest != CARGO_MANIFEST:
         targets = _go_replacements(tree, folder, read) if manifest == "go.mod" else ()
         for package in (folder, *targets):
             yield from _package_files(tree, package, manifest)

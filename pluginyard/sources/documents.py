@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 
-from pluginyard.releases.plugin import SUBMODULE, Document, SourceTree
+from pluginyard.oci.descriptors import ICON, README, SPEC
 from pluginyard.sources.paths import Read, follow_link
+from pluginyard.sources.tree import SUBMODULE, Document, SourceTree
 
-SPEC = "application/vnd.module.wasm.spec.v1+yaml"
-README = "application/vnd.module.wasm.doc.v1+markdown"
-ICON = "application/vnd.module.wasm.icon.v1+png"
 # Two letters, of either case: README_dev.md is no translation, though Higress's workflow made it one.
 _TRANSLATION = re.compile(r"README_([A-Za-z]{2})\.md")
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterator
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.plugin import LINK, SourceFile, SourceTree
+from pluginyard.sources.tree import LINK, SourceFile, SourceTree
 
 Read = Callable[[SourceFile], bytes]
 _LONGEST_CHAIN = 40  # Linux follows no more

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pluginyard.errors import SourceError
-from pluginyard.gateways.verdict import Finding, find
 from pluginyard.parsing import UnreadableYamlError, load_document
+from pluginyard.rules import Finding, find
 from pluginyard.specs.schema import judge_schema
 
 MAX_SPEC_BYTES = 512 * 1024

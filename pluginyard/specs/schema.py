@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pluginyard.gateways.verdict import Finding, find
+from pluginyard.rules import Finding, find
 from pluginyard.specs.work import WorkBudget, backtracks_for_long, compiling
 
 SCOPES = ("GLOBAL", "RULE", "ANY", "INSTANCE", "ALL")

@@ -17,13 +17,13 @@ from typing import Any
 
 from pluginyard.forms.publish import PublishRequest
 from pluginyard.releases.keys import release_key, stands_for
-from pluginyard.webhooks.events import Asked, IrrelevantError, MalformedError, Origin, read_event
-from pluginyard.webhooks.trusted import (
+from pluginyard.settings.trusted import (
     FULL_NAME,
     TrustedRepositories,
     TrustedRepository,
     find_trusted,
 )
+from pluginyard.webhooks.events import Asked, EventRepository, IrrelevantError, MalformedError, read_event
 
 SIGNATURE, DELIVERY, EVENT = "x-hub-signature-256", "x-github-delivery", "x-github-event"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
@@ -78,7 +78,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Ignored:
+class IgnoredDelivery:
     """A signed delivery that starts nothing."""
 
     reason: str
@@ -86,7 +86,7 @@ class Ignored:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusedDelivery:
     """A delivery that is not believed, or not understood."""
 
     status: int
@@ -104,33 +104,35 @@ class Refusal:
 
 def judge_delivery(
     headers: Mapping[str, str], body: bytes, repositories: TrustedRepositories
-) -> Delivery | Ignored | Refusal:
+) -> Delivery | IgnoredDelivery | RefusedDelivery:
     """Judge a delivery by its headers (lower-case names) and its body as received, to the byte."""
     try:
         return _judge(headers, body, repositories)
     except Exception as error:  # a fault of ours; like all that is not understood it is refused, and starts nothing
         place = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__} in {place.name}, line {place.lineno}"
-        return Refusal(400, f"it cannot be judged: {reason}")
+        return RefusedDelivery(400, f"it cannot be judged: {reason}")
 
 
-def _judge(headers: Mapping[str, str], body: bytes, repositories: TrustedRepositories) -> Delivery | Ignored | Refusal:
+def _judge(
+    headers: Mapping[str, str], body: bytes, repositories: TrustedRepositories
+) -> Delivery | IgnoredDelivery | RefusedDelivery:
     signature = _SIGNATURE.fullmatch(headers.get(SIGNATURE, ""))
     if not signature:
-        return Refusal(401, "no SHA-256 signature")
+        return RefusedDelivery(401, "no SHA-256 signature")
     delivery, event = headers.get(DELIVERY, "").lower(), headers.get(EVENT, "")
     if not _DELIVERY.fullmatch(delivery) or not _EVENT.fullmatch(event):
-        return Refusal(400, "the delivery's id or event is missing or malformed")
+        return RefusedDelivery(400, "the delivery's id or event is missing or malformed")
     payload = _parse(body)
     if payload is None:
-        return Refusal(400, "the body is not a JSON object")
+        return RefusedDelivery(400, "the body is not a JSON object")
     name = _repository_of(payload)
     trusted = find_trusted(repositories, name) if name else None
     if not is_signed(body, signature[1], trusted):
-        return Refusal(401, "the signature does not hold" if trusted else "no trusted repository")
+        return RefusedDelivery(401, "the signature does not hold" if trusted else "no trusted repository")
     assert trusted is not None  # noqa: S101 (nothing is signed for nobody)
     if event == "ping":
-        return Ignored("ping: the webhook reaches us and its secret is right", name)
+        return IgnoredDelivery("ping: the webhook reaches us and its secret is right", name)
     return _judge_event(delivery, event, name, payload, trusted, hashlib.sha256(body).hexdigest())
 
 
@@ -165,20 +167,20 @@ def _repository_of(payload: Mapping[str, Any]) -> str:
 
 def _judge_event(
     delivery: str, event: str, name: str, payload: Mapping[str, Any], trusted: TrustedRepository, content: str
-) -> Delivery | Ignored | Refusal:
+) -> Delivery | IgnoredDelivery | RefusedDelivery:
     if not FULL_NAME.fullmatch(name):
-        return Ignored("an event of the organisation, not of a repository", name)
-    origin = Origin(name, trusted.clone_url_of(name), trusted.workflows)
+        return IgnoredDelivery("an event of the organisation, not of a repository", name)
+    origin = EventRepository(name, trusted.clone_url_of(name), trusted.workflows)
     try:
         asked = read_event(event, payload, origin)
     except IrrelevantError as error:
-        return Ignored(str(error), name)
+        return IgnoredDelivery(str(error), name)
     except MalformedError as error:
-        return Refusal(422, f"{event}: {error}", name)
+        return RefusedDelivery(422, f"{event}: {error}", name)
     return _delivery(delivery, event, origin, asked, content)
 
 
-def _delivery(delivery: str, event: str, origin: Origin, asked: Asked, content: str) -> Delivery:
+def _delivery(delivery: str, event: str, origin: EventRepository, asked: Asked, content: str) -> Delivery:
     return Delivery(
         id=delivery,
         event=event,

@@ -37,7 +37,7 @@ class MalformedError(Exception):
 
 
 @dataclass(frozen=True)
-class Origin:
+class EventRepository:
     """Say which repository an event is of, and what the site grants it; nothing here is the payload's word."""
 
     repository: str
@@ -58,7 +58,7 @@ class Asked:
     """The tag was there before, at another commit."""
 
 
-def read_event(event: str, payload: Mapping[str, Any], origin: Origin) -> Asked:
+def read_event(event: str, payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     """Return what `event` asks for; raise IrrelevantError or MalformedError with the reason."""
     reader = _READERS.get(event)
     if reader is None:
@@ -66,7 +66,7 @@ def read_event(event: str, payload: Mapping[str, Any], origin: Origin) -> Asked:
     return reader(payload, origin)
 
 
-def _read_push(payload: Mapping[str, Any], origin: Origin) -> Asked:
+def _read_push(payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     ref, after = _text(payload, "ref"), _text(payload, "after")
     if not ref.startswith(_TAGS):
         raise IrrelevantError("not the push of a tag")
@@ -81,13 +81,13 @@ def _read_push(payload: Mapping[str, Any], origin: Origin) -> Asked:
     return replace(asked, commit=commit, moved=payload.get("created") is not True)
 
 
-def _read_create(payload: Mapping[str, Any], origin: Origin) -> Asked:
+def _read_create(payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     if payload.get("ref_type") != "tag":
         raise IrrelevantError("not the creation of a tag")
     return _for_tag(_text(payload, "ref"), origin)
 
 
-def _read_release(payload: Mapping[str, Any], origin: Origin) -> Asked:
+def _read_release(payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     if payload.get("action") != "published":
         raise IrrelevantError("only a release's action published starts something")
     release = payload.get("release")
@@ -98,20 +98,20 @@ def _read_release(payload: Mapping[str, Any], origin: Origin) -> Asked:
     return _for_tag(_text(release, "tag_name"), origin)
 
 
-def _read_workflow_dispatch(payload: Mapping[str, Any], origin: Origin) -> Asked:
+def _read_workflow_dispatch(payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     workflow = PurePosixPath(_text(payload, "workflow")).name
     if workflow not in origin.workflows:
         raise IrrelevantError("not a workflow that publishes plugins")
     return _for_call(payload.get("inputs"), _text(payload, "ref"), origin)
 
 
-def _read_repository_dispatch(payload: Mapping[str, Any], origin: Origin) -> Asked:
+def _read_repository_dispatch(payload: Mapping[str, Any], origin: EventRepository) -> Asked:
     if payload.get("action") != MANUAL_EVENT:
         raise IrrelevantError(f"only the event type {MANUAL_EVENT} starts something")
     return _for_call(payload.get("client_payload"), _text(payload, "branch"), origin)
 
 
-def _for_tag(tag: str, origin: Origin) -> Asked:
+def _for_tag(tag: str, origin: EventRepository) -> Asked:
     try:
         parse_release_tag(tag)
     except RequestError as error:
@@ -120,7 +120,7 @@ def _for_tag(tag: str, origin: Origin) -> Asked:
     return Asked(request, tag, key=release_key(origin.clone_url, tag))
 
 
-def _for_call(inputs: Any, ref: str, origin: Origin) -> Asked:
+def _for_call(inputs: Any, ref: str, origin: EventRepository) -> Asked:
     """Read the inputs of the workflow that is replaced: plugin_type, plugin_name, version."""
     if not isinstance(inputs, Mapping):
         raise MalformedError("the call has no inputs")
@@ -163,7 +163,7 @@ def _optional_text(payload: Mapping[str, Any], key: str) -> str:
     return value.strip()
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any], Origin], Asked]] = {
+_READERS: Mapping[str, Callable[[Mapping[str, Any], EventRepository], Asked]] = {
     "push": _read_push,
     "create": _read_create,
     "release": _read_release,

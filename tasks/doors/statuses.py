@@ -18,9 +18,9 @@ import requests
 
 from pluginyard.errors import StatusError, StatusUnavailableError
 from pluginyard.oci.retries import choose_delay, is_transient_status
-from pluginyard.webhooks.trusted import FULL_NAME
+from pluginyard.settings.trusted import FULL_NAME
 
-State = Literal["pending", "success", "failure", "error"]
+CommitState = Literal["pending", "success", "failure", "error"]
 GITHUB_API = "https://api.github.com"
 SECONDS = (5.0, 10.0)
 """To connect, and for each silence of the answer."""
@@ -36,7 +36,7 @@ def post_status(
     api_url: str,
     repository: str,
     commit: str,
-    state: State,
+    state: CommitState,
     target_url: str,
     description: str,
     token: str,

@@ -15,14 +15,14 @@ from pluginyard.audits.scope import Scope, SeenPlugin, SeenVersion, newest_versi
 from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.forms.verify import VerifyRequest
 from pluginyard.gateways.verdict import Verdict
-from pluginyard.latest import LATEST
 from pluginyard.oci import descriptors as oci
 from pluginyard.oci.descriptors import StoredManifest
 from pluginyard.oci.manifests import annotations_of, blobs_of
 from pluginyard.oci.references import Destination
 from pluginyard.rules import ERROR
+from pluginyard.versions import LATEST
 from pluginyard.webhooks.watch.tags import DAY
-from tasks.doors.registries import Repository
+from tasks.doors.registries import ArtifactRepository
 from tasks.doors.registries.judging import pull_artifact
 from tasks.registries.session import Registries
 from tasks.steps import log, step
@@ -34,7 +34,7 @@ _LOOKS = 8
 class _Look:
     """Hold what one look at one plugin in one destination needs."""
 
-    repository: Repository
+    repository: ArtifactRepository
     folder: Path
     verdicts: Mapping[str, RecordedVersion]
     """What is recorded of digests that were judged, and not too long ago."""
@@ -87,7 +87,7 @@ def _look_into(look: _Look, tag: str) -> SeenVersion:
     return replace(found, damage=f"{', '.join(missing)} is missing") if missing else found
 
 
-def _look_at(repository: Repository, tag: str) -> tuple[SeenVersion, StoredManifest | None]:
+def _look_at(repository: ArtifactRepository, tag: str) -> tuple[SeenVersion, StoredManifest | None]:
     try:
         manifest = repository.find_manifest(tag)
     except PluginyardError as error:

@@ -12,9 +12,9 @@ from pluginyard.gateways.verdict import Verdict
 from pluginyard.oci.descriptors import StoredManifest
 from pluginyard.oci.references import Destination
 from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication
-from tasks.doors.registries import Repository, publishing
+from tasks.doors.registries import ArtifactRepository, publishing
 from tasks.doors.registries.answers import version_taken
-from tasks.doors.registries.judging import extract_module, pull_artifact
+from tasks.doors.registries.judging import pull_artifact, write_module
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 
@@ -97,10 +97,10 @@ def verify_artifact(build: PluginBuild, artifact: PackedArtifact, registries: Re
 def module_of(artifact: PackedArtifact, folder: Path) -> Path:
     """Return the module as it was pulled from the first destination."""
     archive = folder / "0" / artifact.layers[-1].digest.replace(":", "-")
-    return extract_module(archive, folder / "plugin.wasm")
+    return write_module(archive, folder / "plugin.wasm")
 
 
-def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, Repository]) -> None:
+def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, ArtifactRepository]) -> None:
     """Look at every destination before the first is written to, so that none is left half published."""
     for place, repository in places.items():
         stored = repository.find_manifest(build.release.version)
@@ -112,7 +112,7 @@ def _publish(
     build: PluginBuild,
     artifact: PackedArtifact,
     place: Destination,
-    repositories: Mapping[Destination, Repository],
+    repositories: Mapping[Destination, ArtifactRepository],
     *,
     overwrite: bool,
 ) -> str:
@@ -121,7 +121,7 @@ def _publish(
         return "already-there"
     if not artifact.holders:
         blobs = {digest: _opener(Path(path)) for digest, path in artifact.files.items()}
-        return publishing.push_artifact(
+        return publishing.push_version(
             repository, artifact.manifest, blobs, build.release.version, overwrite=overwrite, is_free=not overwrite
         )
     holder = repositories[artifact.holders[0]]
@@ -135,7 +135,7 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
     return lambda: path.open("rb")
 
 
-def _follow(build: PluginBuild, artifact: PackedArtifact, repository: Repository) -> str:
+def _follow(build: PluginBuild, artifact: PackedArtifact, repository: ArtifactRepository) -> str:
     if build.settings.latest == "never":
         return "kept: the repository's settings say never"
     choice = publishing.move_latest(repository, artifact.manifest, build.release.version)

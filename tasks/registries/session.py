@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pluginyard.oci.references import Destination
 from pluginyard.settings.site import Site
 from tasks.doors import registries
-from tasks.doors.registries import Access, Connection, Credentials, Repository, access_to, new_session
+from tasks.doors.registries import Access, ArtifactRepository, Connection, Credentials, access_to, new_session
 from tasks.server.blocks import find_credentials
 
 # A connection that was idle for longer may be dead without a sign of it: firewalls forget.
@@ -26,7 +26,7 @@ class _Host:
     access: Access
     credentials: Credentials | None
     connection: Connection
-    repositories: OrderedDict[str, Repository] = field(default_factory=OrderedDict)
+    repositories: OrderedDict[str, ArtifactRepository] = field(default_factory=OrderedDict)
     used: float = 0.0
 
 
@@ -42,7 +42,7 @@ class Registries:
         self._hosts: dict[str, _Host] = {}
         self._lock = threading.Lock()
 
-    def open(self, place: Destination, name: str) -> Repository:
+    def open(self, place: Destination, name: str) -> ArtifactRepository:
         """Open the repository of plugin `name` in `place`; raises ConfigurationError for unusable credentials."""
         if place.is_layout:
             return registries.open_repository(place, name, Access(), None)

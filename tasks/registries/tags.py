@@ -18,9 +18,9 @@ from tasks.registries.session import Registries
 from tasks.steps import log, step
 
 _LOOK_UPS = 8
-Answer = TypeVar("Answer")
-Repository = tuple[Destination, str]
-Answers: TypeAlias = dict[Repository, Answer | PluginyardError]
+Found = TypeVar("Found")
+PluginPlace = tuple[Destination, str]
+Answers: TypeAlias = dict[PluginPlace, Found | PluginyardError]
 Revisions = dict[str, str | None]
 """By version, the commit it was published from; None where it is not there."""
 
@@ -39,8 +39,8 @@ def look_up_tags(watch: TagWatch, registries: Registries) -> TagWatch:
     return found
 
 
-def _ask(asked: Iterable[Repository], question: Callable[[Destination, str], Answer]) -> Answers[Answer]:
-    def ask(item: Repository) -> Answer | PluginyardError:
+def _ask(asked: Iterable[PluginPlace], question: Callable[[Destination, str], Found]) -> Answers[Found]:
+    def ask(item: PluginPlace) -> Found | PluginyardError:
         try:
             return question(*item)
         except PluginyardError as error:
@@ -64,8 +64,8 @@ def _find_lacking(stored: Answers[tuple[str, ...]], tag: WatchedTag) -> list[str
     return lacking
 
 
-def _versions_by_repository(tags: Iterable[WatchedTag]) -> dict[Repository, list[str]]:
-    asked: dict[Repository, list[str]] = {}
+def _versions_by_repository(tags: Iterable[WatchedTag]) -> dict[PluginPlace, list[str]]:
+    asked: dict[PluginPlace, list[str]] = {}
     for tag in tags:
         if tag.release:
             for place in tag.destinations:

@@ -30,7 +30,7 @@ def find_credentials(host: str, site: Site) -> Credentials | None:
         block = _load_block(name)
         if block.host in ("", host):
             return Credentials(block.username, block.password.get_secret_value(), f"Prefect block {name}")
-    return registries.find_credentials(host, os.environ)
+    return registries.find_machine_credentials(host, os.environ)
 
 
 def _load_block(name: str) -> RegistryCredentials:

@@ -29,8 +29,8 @@ from pluginyard.reports.release import render_markdown
 from pluginyard.webhooks.watch.tags import TagWatch
 from tasks.steps import log, one_client, step
 
-Step = TypeVar("Step")
-Told = TypeVar("Told")
+Result = TypeVar("Result")
+Value = TypeVar("Value")
 # Each update is a request; nobody sees finer steps.
 TELL_SECONDS = 0.5
 
@@ -56,7 +56,7 @@ class RunPage:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._teller.shutdown(wait=True, cancel_futures=kind is not None)
 
-    def __call__(self, result: Step, steps: int = 1) -> Step:
+    def __call__(self, result: Result, steps: int = 1) -> Result:
         """Count `steps` as done and hand `result` on."""
         with self._lock:
             self._done = min(self._steps, self._done + steps)
@@ -73,10 +73,10 @@ class RunPage:
         """
         self._tell(_tag_run, names)
 
-    def _tell(self, call: Callable[[Told], None], told: Told) -> None:
+    def _tell(self, call: Callable[[Value], None], told: Value) -> None:
         self._teller.submit(self._context.run, self._try, call, told)
 
-    def _try(self, call: Callable[[Told], None], told: Told) -> None:
+    def _try(self, call: Callable[[Value], None], told: Value) -> None:
         try:
             call(told)
         except Exception as error:

@@ -7,7 +7,7 @@ import pytest
 from pluginyard.oci.references import Destination
 from pluginyard.settings.site import load_site
 from tasks.doors.registries import Credentials
-from tasks.registries.publish import session as connections
+from tasks.registries import session as connections
 from tasks.registries.session import IDLE_SECONDS, Registries
 
 PLACE, OTHER = Destination("r.example.com", "plugins"), Destination("else.example.com", "plugins")

@@ -14,7 +14,7 @@ from pluginyard.errors import AuthenticationError, RegistryUnavailableError
 from pluginyard.forms.repository import RepositoryRequest
 from pluginyard.oci.references import Destination
 from pluginyard.releases.batch import PlannedPlugin, RepositoryPlan
-from tasks.doors.registries import Repository
+from tasks.doors.registries import ArtifactRepository
 from tasks.registries.lookup import look_up
 from tasks.sources import plan_repository
 from tests.machine.example_repository import commit, git
@@ -106,7 +106,7 @@ class Answers:
         self.slow = ""
         self.lock = threading.Lock()
 
-    def open(self, place: Destination, name: str) -> Repository:
+    def open(self, place: Destination, name: str) -> ArtifactRepository:
         with self.lock:
             self.asked.append(name)
         if name == self.slow:

@@ -15,7 +15,7 @@ from pluginyard.forms.verify import VerifyRequest
 from pluginyard.oci.references import Destination
 from pluginyard.settings.site import Site
 from pluginyard.webhooks.watch.tags import DAY
-from tasks.doors.registries import move_latest, push_artifact
+from tasks.doors.registries import move_latest, push_version
 from tasks.registries.observe import observe_published
 from tasks.registries.session import Registries
 from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in
@@ -36,7 +36,7 @@ class Watched:
     def publish(self, version: str) -> None:
         self.artifacts[version] = artifact = make_artifact(f"{self.name} {version}", version=version)
         repository = self.place.open(self.name)
-        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        push_version(repository, artifact.manifest, artifact.blobs, version)
         move_latest(repository, artifact.manifest, version)
 
     def look(self, **fields: int) -> Drift:

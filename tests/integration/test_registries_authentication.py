@@ -14,12 +14,12 @@ from pluginyard.oci.references import Destination
 from pluginyard.settings.site import Site
 from tasks.doors.registries import (
     Access,
+    ArtifactRepository,
     Connection,
     Credentials,
-    Repository,
     new_session,
     open_repository,
-    push_artifact,
+    push_version,
 )
 from tasks.registries.session import Registries
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in
@@ -31,11 +31,11 @@ RIGHT = Credentials(USERNAME, PASSWORD, "the test")
 WRONG = Credentials(USERNAME, "wrong-s3cret", "the test")
 
 
-def through(proxy: FaultyProxy, credentials: Credentials | None, access: Access = FAST) -> Repository:
+def through(proxy: FaultyProxy, credentials: Credentials | None, access: Access = FAST) -> ArtifactRepository:
     return open_repository(Destination(proxy.host, "team/plugins"), new_name(), access, credentials)
 
 
-def with_wrong_password(registry: RunningRegistry) -> Repository:
+def with_wrong_password(registry: RunningRegistry) -> ArtifactRepository:
     return replace(place_in(registry), credentials=WRONG).open(new_name())
 
 
@@ -62,7 +62,7 @@ def test_a_wrong_password_is_sent_once_however_often_we_are_called(
     artifact = make_artifact(new_name())
     for _ in range(3):
         with pytest.raises(AuthenticationError):
-            push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+            push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     assert sum(bool(seen.authorization) for seen in faulty_proxy.seen) == 1
 
 
@@ -146,7 +146,7 @@ def test_a_token_service_that_is_offered_beside_basic_is_used(
     name = new_name()
     artifact = make_artifact(name)
     repository = through(faulty_proxy, RIGHT)
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
 
 
 @pytest.mark.parametrize("answer", [b"[" * 100_000, b'{"token": 5}', b"[]", b'{"token": "a\\nb"}'])
@@ -192,7 +192,7 @@ def test_a_push_asks_for_a_token_that_allows_it(token_registry: RunningRegistry)
     artifact = make_artifact(name)
     repository = place_in(token_registry).open(name)
     repository.log_in()
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     asked = [entry["scopes"] for entry in token_registry.tokens.asked[before:]]
     assert asked == [[f"repository:team/plugins/{name}:pull,push"]]
 
@@ -209,7 +209,7 @@ def test_an_expired_token_is_renewed_without_a_word(token_registry: RunningRegis
         token_registry.tokens.expires_in_truth = 300
     before = len(token_registry.tokens.asked)
     time.sleep(3.2)
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
     assert len(token_registry.tokens.asked) == before + 1
 
 
@@ -231,7 +231,7 @@ def test_a_stranger_may_pull_from_the_token_registry_and_not_push(token_registry
     name = new_name()
     artifact = make_artifact(name)
     place = place_in(token_registry)
-    push_artifact(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
     stranger = replace(place, credentials=None).open(name)
     assert stranger.find_manifest("1.0.0") == artifact.manifest
     target = io.BytesIO()
@@ -254,7 +254,7 @@ def test_an_identity_token_takes_the_place_of_the_password(token_registry: Runni
     credentials = Credentials("<token>", IDENTITY_TOKEN, "docker credential store")
     repository = replace(place_in(token_registry), credentials=credentials).open(name)
     assert repository.log_in() == "docker credential store"
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
     with pytest.raises(AuthenticationError):
         replace(place_in(token_registry), credentials=replace(credentials, password="old")).open(name).log_in()
 

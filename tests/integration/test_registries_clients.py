@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.oci.references import Destination
-from tasks.doors.registries import Access, move_latest, open_repository, push_artifact
+from tasks.doors.registries import Access, move_latest, open_repository, push_version
 from tests.machine.artifacts import FAST, README, SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.registries import RunningRegistry
 
@@ -28,7 +28,7 @@ def layout(tmp_path: Path) -> Path:
 def publish_to_layout(layout: Path, name: str) -> SampleArtifact:
     artifact = make_artifact(name)
     repository = open_repository(Destination("", str(layout)), name, FAST, None)
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     move_latest(repository, artifact.manifest, "1.0.0")
     return artifact
 
@@ -56,7 +56,7 @@ def test_skopeo_copies_from_our_registry_into_a_layout_that_we_read(
 ) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    push_artifact(place_in(basic_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place_in(basic_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
     source = f"docker://{basic_registry.host}/team/plugins/{name}:1.0.0"
     secret = f"{basic_registry.username}:{basic_registry.password}"
     target = f"oci:{layout}:{name}-1.0.0"
@@ -72,7 +72,7 @@ def test_oras_pulls_the_layers_we_published_as_they_are(
 ) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    push_artifact(place_in(open_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place_in(open_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
     reference = f"{open_registry.host}/team/plugins/{name}:1.0.0"
     run(oras_program, "pull", "--plain-http", reference, "-o", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "plugin.tar.gz"]

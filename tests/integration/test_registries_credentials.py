@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from tasks.doors.registries import Credentials, docker_credentials, find_credentials
+from tasks.doors.registries import Credentials, docker_credentials, find_machine_credentials
 from tests.machine.artifacts import new_name, place_in
 from tests.machine.registries import RunningRegistry
 
@@ -45,7 +45,7 @@ def encoded(username: str, password: str) -> str:
 
 
 def find(home: Path, host: str = HOST, **more: str) -> tuple[str, str] | None:
-    found = find_credentials(host, environment(home, **more))
+    found = find_machine_credentials(host, environment(home, **more))
     return (found.username, found.password) if found else None
 
 
@@ -72,7 +72,7 @@ def test_half_a_pair_is_an_error_that_names_the_other_half(home: Path) -> None:
 
 def test_without_credentials_there_are_none(home: Path) -> None:
     assert find(home) is None
-    assert find_credentials(HOST, {}) is None
+    assert find_machine_credentials(HOST, {}) is None
     write_config(home, auths={HOST: {}, "other.example.com": {"auth": encoded("a", "b")}})
     assert find(home) is None
 
@@ -152,7 +152,7 @@ def test_another_configuration_folder_is_used_where_docker_would(home: Path, tmp
     other.mkdir()
     (other / "config.json").write_text(json.dumps({"auths": {HOST: {"auth": encoded("other", "1")}}}))
     assert find(home, DOCKER_CONFIG=str(other)) == ("other", "1")
-    assert find_credentials(HOST, {}, other / "config.json") == Credentials(
+    assert find_machine_credentials(HOST, {}, other / "config.json") == Credentials(
         "other", "1", f"docker configuration {other / 'config.json'}"
     )
 
@@ -162,7 +162,7 @@ def test_what_a_helper_hands_out_opens_the_registry(home: Path, basic_registry: 
     (home / "answer").write_text(answer)
     write_helper(home, "real", f"cat {home / 'answer'}")
     write_config(home, credsStore="real")
-    credentials = find_credentials(basic_registry.host, environment(home))
+    credentials = find_machine_credentials(basic_registry.host, environment(home))
     place = place_in(basic_registry)
     repository = type(place)(place.destination, place.access, credentials).open(new_name())
     assert repository.log_in() == "docker credential store"

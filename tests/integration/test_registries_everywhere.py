@@ -10,14 +10,14 @@ import pytest
 
 from pluginyard.errors import RegistryError, VersionTakenError
 from pluginyard.oci.descriptors import INDEX, Descriptor, StoredManifest, canonical_json, digest_of
-from tasks.doors.registries import copy_artifact, move_latest, open_repository, push_artifact
+from tasks.doors.registries import copy_artifact, move_latest, open_repository, push_version
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 
 
 def test_what_is_published_comes_back_byte_for_byte(place: Place) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    assert push_artifact(place.open(name), artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(place.open(name), artifact.manifest, artifact.blobs, "1.0.0") == "published"
     stored = place.open(name).find_manifest("1.0.0")
     assert stored == artifact.manifest
     assert place.open(name).find_manifest(artifact.manifest.digest) == artifact.manifest
@@ -38,17 +38,17 @@ def test_what_is_not_there_is_absent_and_no_error(place: Place) -> None:
 def test_a_second_publish_of_the_same_version_changes_nothing(place: Place) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    push_artifact(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
     unreadable = dict.fromkeys(artifact.blobs, lambda: pytest.fail("a blob was opened again"))
-    assert push_artifact(place.open(name), artifact.manifest, unreadable, "1.0.0") == "already-there"
+    assert push_version(place.open(name), artifact.manifest, unreadable, "1.0.0") == "already-there"
 
 
 def test_a_version_tag_is_never_moved_to_another_digest(place: Place) -> None:
     name = new_name()
     first, second = make_artifact(f"{name} first"), make_artifact(f"{name} second")
-    push_artifact(place.open(name), first.manifest, first.blobs, "1.0.0")
+    push_version(place.open(name), first.manifest, first.blobs, "1.0.0")
     with pytest.raises(VersionTakenError, match="published already") as caught:
-        push_artifact(place.open(name), second.manifest, second.blobs, "1.0.0")
+        push_version(place.open(name), second.manifest, second.blobs, "1.0.0")
     assert caught.value.exit_code == 9
     assert place.open(name).find_manifest("1.0.0") == first.manifest
     assert not any(place.open(name).has_blob(layer) for layer in second.layers), "uploaded before refused"
@@ -57,8 +57,8 @@ def test_a_version_tag_is_never_moved_to_another_digest(place: Place) -> None:
 def test_overwriting_moves_a_version_when_asked_for(place: Place) -> None:
     name = new_name()
     first, second = make_artifact(f"{name} first"), make_artifact(f"{name} second")
-    push_artifact(place.open(name), first.manifest, first.blobs, "1.0.0")
-    assert push_artifact(place.open(name), second.manifest, second.blobs, "1.0.0", overwrite=True) == "published"
+    push_version(place.open(name), first.manifest, first.blobs, "1.0.0")
+    assert push_version(place.open(name), second.manifest, second.blobs, "1.0.0", overwrite=True) == "published"
     assert place.open(name).find_manifest("1.0.0") == second.manifest
     assert place.open(name).find_manifest(first.manifest.digest) == first.manifest
 
@@ -69,7 +69,7 @@ def test_latest_moves_only_forward_and_to_the_very_same_digest(place: Place) -> 
     moved = {}
     for version in ("1.9.0", "1.10.0", "1.9.1", "2.0.0-rc.1"):
         artifact = make_artifact(f"{name} {version}", version=version)
-        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        push_version(repository, artifact.manifest, artifact.blobs, version)
         moved[version] = move_latest(repository, artifact.manifest, version).move
     assert moved == {"1.9.0": True, "1.10.0": True, "1.9.1": False, "2.0.0-rc.1": False}
     assert repository.find_manifest("latest") == repository.find_manifest("1.10.0")
@@ -82,7 +82,7 @@ def test_two_racing_publishers_of_the_same_release_end_with_one_artifact(place: 
 
     def publish(_: int) -> str:
         repository = place.open(name)
-        state = push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+        state = push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
         move_latest(repository, artifact.manifest, "1.0.0")
         return state
 
@@ -100,7 +100,7 @@ def test_racing_publishers_of_different_versions_leave_latest_at_the_newest(plac
 
     def publish(version: str) -> None:
         repository, artifact = place.open(name), artifacts[version]
-        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        push_version(repository, artifact.manifest, artifact.blobs, version)
         move_latest(repository, artifact.manifest, version)
 
     with ThreadPoolExecutor(4) as pool:
@@ -116,7 +116,7 @@ def test_content_that_changed_after_packing_is_not_published(place: Place) -> No
     for changed in (b"other bytes", same_length, artifact.contents[artifact.archive.digest] + b"more", b""):
         blobs = {**artifact.blobs, artifact.archive.digest: lambda changed=changed: io.BytesIO(changed)}
         with pytest.raises(RegistryError, match="is not sha256:"):
-            push_artifact(place.open(name), artifact.manifest, blobs, "1.0.0")
+            push_version(place.open(name), artifact.manifest, blobs, "1.0.0")
     assert place.open(name).find_manifest("1.0.0") is None
     assert not place.open(name).has_blob(artifact.archive)
 
@@ -128,7 +128,7 @@ def test_the_login_says_where_the_credentials_came_from_and_what_it_opens_is_use
     for version in ("1.0.0", "1.0.1"):  # the second finds all blobs there
         repository = place.open(name)
         assert repository.log_in() == ("the test" if asked else "anonymous")
-        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        push_version(repository, artifact.manifest, artifact.blobs, version)
         if place.registry:
             assert [path for path in place.registry.uploads_under_way() if name in str(path)] == []
 
@@ -137,12 +137,12 @@ def test_a_copy_has_the_same_digest_as_the_original(place: Place, open_registry,
     name = new_name()
     artifact = make_artifact(name)
     source = open_repository(replace(place.destination, host="", namespace=str(tmp_path / "bundle")), name, FAST, None)
-    push_artifact(source, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(source, artifact.manifest, artifact.blobs, "1.0.0")
     target = place.open(name)
     assert copy_artifact(source, target, artifact.manifest.digest, tag="1.0.0") == artifact.manifest.digest
     assert target.find_manifest("1.0.0") == artifact.manifest
     other = make_artifact(f"{name} other")
-    push_artifact(source, other.manifest, other.blobs, "2.0.0")
+    push_version(source, other.manifest, other.blobs, "2.0.0")
     with pytest.raises(VersionTakenError):
         copy_artifact(source, target, other.manifest.digest, tag="1.0.0")
 
@@ -152,7 +152,7 @@ def test_an_index_is_copied_with_all_its_manifests(place: Place, tmp_path) -> No
     source = open_repository(replace(place.destination, host="", namespace=str(tmp_path / "bundle")), name, FAST, None)
     children = [make_artifact(f"{name} {number}") for number in range(2)]
     for number, child in enumerate(children):
-        push_artifact(source, child.manifest, child.blobs, f"child-{number}")
+        push_version(source, child.manifest, child.blobs, f"child-{number}")
     entries = [
         {"mediaType": child.manifest.media_type, "digest": child.manifest.digest, "size": len(child.manifest.content)}
         for child in children

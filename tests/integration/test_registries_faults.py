@@ -10,7 +10,7 @@ import pytest
 
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci.descriptors import INDEX, StoredManifest, digest_of
-from tasks.doors.registries import copy_artifact, push_artifact
+from tasks.doors.registries import copy_artifact, push_version
 from tests.machine.artifacts import FAST, make_artifact, new_name, stored_blob, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -25,7 +25,7 @@ def test_a_registry_that_answers_an_error_and_then_works_gets_the_artifact(
     for method in ("GET", "HEAD", "POST", "PUT"):
         faulty_proxy.fail(Fault("status", method=method, path=name, status=status))
     repository = through(faulty_proxy, name, replace(FAST, attempts=5))
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
     assert repository.find_manifest("1.0.0") == artifact.manifest
 
 

@@ -12,7 +12,7 @@ from flows.__main__ import main
 from pluginyard.errors import RegistryError
 from pluginyard.oci.descriptors import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, StoredManifest, canonical_json
 from pluginyard.oci.references import Destination
-from tasks.doors.registries import Repository, open_repository, push_artifact
+from tasks.doors.registries import ArtifactRepository, open_repository, push_version
 from tasks.doors.registries.judging import pull_artifact
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
@@ -28,7 +28,7 @@ def manifest(*layers: Any, media_type: str = MANIFEST, **fields: Any) -> StoredM
 
 
 @pytest.fixture
-def layout(tmp_path: Path) -> Repository:
+def layout(tmp_path: Path) -> ArtifactRepository:
     return open_repository(Destination("", str(tmp_path / "layout")), "x", FAST, None)
 
 
@@ -48,7 +48,7 @@ def layout(tmp_path: Path) -> Repository:
     ],
 )
 def test_what_is_no_image_is_told_by_rule_m1_and_not_pulled(
-    stored: StoredManifest, layout: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stored: StoredManifest, layout: ArtifactRepository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layout.push_manifest(stored, "1.0.0")
     pulled = pull_artifact(layout, "1.0.0", tmp_path / "pulled")
@@ -75,7 +75,7 @@ def test_the_child_of_an_index_is_asked_for_once_and_its_layers_are_told(
 ) -> None:
     repository = through(faulty_proxy, new_name())
     artifact = make_artifact(repository.name)
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     child = {"mediaType": MANIFEST, "digest": artifact.manifest.digest, "size": len(artifact.manifest.content)}
     index = canonical_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]})
     repository.push_manifest(StoredManifest(index, INDEX), "index")
@@ -91,7 +91,7 @@ def told(open_registry: RunningRegistry, capsys: pytest.CaptureFixture[str]) -> 
     repository = place_in(open_registry).open(new_name())
     for version in ("1.0.0", "1.1.0", "2.0.0-rc.1"):
         artifact = make_artifact(f"{repository.name} {version}", version=version)
-        push_artifact(repository, artifact.manifest, artifact.blobs, version)
+        push_version(repository, artifact.manifest, artifact.blobs, version)
 
     def tell(tag: str, latest: str = "") -> list[tuple[str, str]]:
         if latest:
@@ -114,10 +114,10 @@ def test_a_latest_that_is_not_the_newest_stable_version_is_told_by_rule_t2(told:
 
 
 def test_a_tag_of_a_folder_that_no_registry_would_take_is_told_by_rule_t1(
-    layout: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    layout: ArtifactRepository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     artifact = make_artifact("x")
-    push_artifact(layout, artifact.manifest, artifact.blobs, "1.0.0+build")
+    push_version(layout, artifact.manifest, artifact.blobs, "1.0.0+build")
     main(["verify", f"oci:{tmp_path}/layout:x-1.0.0+build", "--output", "json"])
     findings = json.loads(capsys.readouterr().out)["verdict"]["findings"]
     assert ("T1", "E") in {(found["rule"], found["level"]) for found in findings}
@@ -128,7 +128,7 @@ def test_a_registry_that_lists_no_tags_to_us_leaves_rule_t2_unchecked_and_says_s
 ) -> None:
     repository = through(faulty_proxy, new_name())
     artifact = make_artifact(repository.name)
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     faulty_proxy.fail(Fault("status", path="tags/list", status=403, times=9))
     main(["verify", f"{faulty_proxy.host}/{repository.name}:1.0.0", "--plain-http", "--output", "json"])
     findings = json.loads(capsys.readouterr().out)["verdict"]["findings"]

@@ -11,7 +11,7 @@ import pytest
 from pluginyard.errors import RegistryError
 from pluginyard.oci.descriptors import REF_NAME
 from pluginyard.oci.references import Destination
-from tasks.doors.registries import Repository, copy_artifact, open_repository, push_artifact
+from tasks.doors.registries import ArtifactRepository, copy_artifact, open_repository, push_version
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact
 
 
@@ -20,13 +20,13 @@ def layout(tmp_path: Path) -> Path:
     return tmp_path / "layout"
 
 
-def open_layout(layout: Path) -> Repository:
+def open_layout(layout: Path) -> ArtifactRepository:
     return open_repository(Destination("", str(layout)), "a", FAST, None)
 
 
 def published(layout: Path) -> SampleArtifact:
     artifact = make_artifact("a")
-    push_artifact(open_layout(layout), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(open_layout(layout), artifact.manifest, artifact.blobs, "1.0.0")
     return artifact
 
 

@@ -21,7 +21,7 @@ from pluginyard.oci.descriptors import Descriptor, digest_of
 from pluginyard.oci.quirks import UNKNOWN_CONFIG
 from pluginyard.oci.references import Destination
 from pluginyard.releases.manifest import render_manifest
-from tasks.doors.registries import Repository, copy_artifact, open_repository, push_artifact, push_blobs
+from tasks.doors.registries import ArtifactRepository, copy_artifact, open_repository, push_blobs, push_version
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -40,14 +40,14 @@ def hostile_archive(elsewhere: Path) -> bytes:
     return gzip.compress(packed.getvalue(), mtime=0)
 
 
-def publish(repository: Repository, contents: dict[str, bytes]) -> tuple[Descriptor, ...]:
+def publish(repository: ArtifactRepository, contents: dict[str, bytes]) -> tuple[Descriptor, ...]:
     """Publish one tar layer for each title, as 1.0.0."""
     layers = tuple(
         Descriptor(oci.ARCHIVE_LAYER, digest_of(text), len(text), {oci.TITLE: title})
         for title, text in contents.items()
     )
     blobs = {digest_of(text): (lambda text=text: io.BytesIO(text)) for text in (*contents.values(), b"{}")}
-    push_artifact(repository, render_manifest(layers, {}, UNKNOWN_CONFIG), blobs, "1.0.0")
+    push_version(repository, render_manifest(layers, {}, UNKNOWN_CONFIG), blobs, "1.0.0")
     return layers
 
 
@@ -93,7 +93,7 @@ def test_a_blob_that_another_repository_has_is_mounted(kind: str, request: pytes
     place = place_in(request.getfixturevalue(f"{kind}_registry"))
     source, target = place.open(new_name()), place.open(new_name())
     artifact = make_artifact(source.name)
-    push_artifact(source, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(source, artifact.manifest, artifact.blobs, "1.0.0")
     state = target.push_blob(artifact.archive, lambda: pytest.fail("uploaded"), mount_from=source.name)
     assert state == "mounted"
     assert target.has_blob(artifact.archive)
@@ -112,7 +112,7 @@ def test_a_copy_within_one_registry_moves_no_bytes(faulty_proxy: FaultyProxy) ->
     place = Place(Destination(faulty_proxy.host, "team/plugins"), FAST, None)
     source, target = place.open(new_name()), place.open(new_name())
     artifact = make_artifact(source.name)
-    push_artifact(source, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(source, artifact.manifest, artifact.blobs, "1.0.0")
     before = faulty_proxy.count("GET", "/blobs/")
     copy_artifact(source, target, artifact.manifest.digest, tag="1.0.0")
     assert faulty_proxy.count("GET", "/blobs/") == before == 0
@@ -139,7 +139,7 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     name = new_name()
     artifact = make_artifact(name, size=100_000)
-    push_artifact(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place.open(name), artifact.manifest, artifact.blobs, "1.0.0")
     place.open(name).pull_blob(artifact.archive, io.BytesIO())
     bundle = open_repository(Destination("", str(tmp_path / "bundle")), name, FAST, None)
     copy_artifact(place.open(name), bundle, artifact.manifest.digest)
@@ -152,7 +152,7 @@ def test_a_layout_folder_holds_nothing_unfinished_after_a_failure(tmp_path: Path
     repository = open_repository(Destination("", str(tmp_path / "layout")), name, FAST, None)
     blobs = {**artifact.blobs, artifact.archive.digest: lambda: io.BytesIO(b"short")}
     with pytest.raises(Exception, match="is not sha256:"):
-        push_artifact(repository, artifact.manifest, blobs, "1.0.0")
+        push_version(repository, artifact.manifest, blobs, "1.0.0")
     ingest = tmp_path / "layout" / "ingest"
     assert [path.name for path in ingest.iterdir() if path.name != "lock"] == []
 

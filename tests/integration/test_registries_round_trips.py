@@ -9,17 +9,17 @@ import pytest
 
 from pluginyard.errors import VersionTakenError
 from pluginyard.oci.references import Destination
-from tasks.doors.registries import Repository, move_latest, open_repository, push_artifact
+from tasks.doors.registries import ArtifactRepository, move_latest, open_repository, push_version
 from tasks.doors.registries.judging import pull_artifact
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact, new_name
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 
 
-def published(proxy: FaultyProxy) -> tuple[Repository, SampleArtifact]:
+def published(proxy: FaultyProxy) -> tuple[ArtifactRepository, SampleArtifact]:
     name = new_name()
     artifact = make_artifact(name)
     repository = open_repository(Destination(proxy.host, "team/plugins"), name, FAST, None)
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
     return repository, artifact
 
 
@@ -52,7 +52,7 @@ def test_the_first_blob_goes_on_with_the_upload_that_the_login_opened(faulty_pro
     artifact = make_artifact(name)
     repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), name, FAST, None)
     repository.log_in()
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
     assert faulty_proxy.count("POST", "/blobs/uploads") == len(artifact.blobs), "with the one of the login"
     assert faulty_proxy.count("GET", "/manifests/1.0.0") == 2, "right before and right after"
     assert repository.find_manifest("1.0.0") == artifact.manifest
@@ -64,7 +64,7 @@ def test_a_login_s_upload_that_cannot_be_gone_on_with_is_begun_anew(faulty_proxy
     repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), name, FAST, None)
     repository.log_in()
     faulty_proxy.fail(Fault("status", method="PUT", path="/blobs/uploads", status=503, times=1))
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
     assert faulty_proxy.count("POST", "/blobs/uploads") == len(artifact.blobs) + 1
     assert repository.find_manifest("1.0.0") == artifact.manifest
 
@@ -73,5 +73,5 @@ def test_a_version_that_is_taken_meanwhile_is_not_moved(faulty_proxy: FaultyProx
     repository, first = published(faulty_proxy)
     other = make_artifact(f"{repository.name} other")
     with pytest.raises(VersionTakenError):
-        push_artifact(repository, other.manifest, other.blobs, "1.0.0", is_free=True)
+        push_version(repository, other.manifest, other.blobs, "1.0.0", is_free=True)
     assert repository.find_manifest("1.0.0") == first.manifest

@@ -13,7 +13,7 @@ import pytest
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
 from pluginyard.oci.descriptors import Descriptor, digest_of
-from tasks.doors.registries import move_latest, push_artifact
+from tasks.doors.registries import move_latest, push_version
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, stored_blob, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -77,7 +77,7 @@ def test_a_blob_corrupted_in_the_registrys_storage_is_refused(open_registry: Run
 def test_a_manifest_corrupted_on_the_way_is_refused(faulty_proxy: FaultyProxy, open_registry: RunningRegistry) -> None:
     name = new_name()
     artifact = make_artifact(name)
-    push_artifact(place_in(open_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place_in(open_registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
     inside = artifact.manifest.content.index(b"1.0.0")
     for asked in ("1.0.0", artifact.manifest.digest):
         faulty_proxy.fail(Fault("corrupt", method="GET", path="/manifests/", after_bytes=inside))
@@ -89,7 +89,7 @@ def test_a_registry_that_stores_another_manifest_is_found_out(faulty_proxy: Faul
     name = new_name()
     artifact, other = make_artifact(name), make_artifact(f"{name} other")
     repository = through(faulty_proxy, name)
-    push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
     faulty_proxy.fail(Fault("status", method="PUT", path="/manifests/", status=201))
     with pytest.raises(RegistryError, match="took sha256:"):
         repository.push_manifest(other.manifest, "1.0.0")
@@ -116,7 +116,7 @@ def test_a_manifest_whose_answer_breaks_off_is_sent_again(any_proxy: FaultyProxy
     any_proxy.fail(Fault("drop", method="PUT", path="/manifests/", after_bytes=100))
     any_proxy.fail(Fault("drop", method="GET", path="/manifests/"), Fault("drop", method="POST"))
     repository = through(any_proxy, new_name())
-    assert push_artifact(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
+    assert push_version(repository, artifact.manifest, artifact.blobs, "1.0.0") == "published"
     assert repository.find_manifest("1.0.0") == artifact.manifest
 
 
@@ -149,12 +149,12 @@ def test_a_publisher_that_is_late_does_not_leave_latest_at_its_older_version(
     delay = Fault("delay", method="PUT", path="/manifests/latest", seconds=1.0)
     faulty_proxy.fail(delay)
     late, prompt = through(faulty_proxy, name), place_in(open_registry).open(name)
-    push_artifact(late, older.manifest, older.blobs, "1.0.0")
+    push_version(late, older.manifest, older.blobs, "1.0.0")
     with ThreadPoolExecutor(1) as pool:
         moved = pool.submit(move_latest, late, older.manifest, "1.0.0")
         while delay.times:
             time.sleep(0.01)
-        push_artifact(prompt, newer.manifest, newer.blobs, "2.0.0")
+        push_version(prompt, newer.manifest, newer.blobs, "2.0.0")
         assert move_latest(prompt, newer.manifest, "2.0.0").move
         assert not moved.done()
         assert moved.result().reason == "2.0.0 is newer"

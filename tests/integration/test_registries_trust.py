@@ -13,7 +13,7 @@ import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.oci.references import Destination
-from tasks.doors.registries import Access, Credentials, Repository, open_repository, push_artifact, tag_lists
+from tasks.doors.registries import Access, ArtifactRepository, Credentials, open_repository, push_version, tag_lists
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy
@@ -23,7 +23,7 @@ RIGHT = Credentials(USERNAME, PASSWORD, "the test")
 WRONG = Credentials(USERNAME, "wrong-s3cret", "the test")
 
 
-def through(proxy: FaultyProxy, credentials: Credentials | None, access: Access = FAST) -> Repository:
+def through(proxy: FaultyProxy, credentials: Credentials | None, access: Access = FAST) -> ArtifactRepository:
     return open_repository(Destination(proxy.host, "team/plugins"), new_name(), access, credentials)
 
 
@@ -129,7 +129,7 @@ def test_a_registry_behind_a_tls_proxy_that_names_itself_with_http_is_used_with_
     artifact = make_artifact(name)
     with FaultyProxy(basic_registry.host, certificate, key) as proxy:
         place = Place(Destination(proxy.host, "team"), Access(ca_bundle=str(certificate)), RIGHT)
-        assert push_artifact(place.open(name), artifact.manifest, artifact.blobs, "1.0.0") == "published"
+        assert push_version(place.open(name), artifact.manifest, artifact.blobs, "1.0.0") == "published"
         assert all(seen.authorization for seen in proxy.seen if seen.method == "PUT")
 
 

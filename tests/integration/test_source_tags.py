@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import SourceError
-from tasks.doors.sources import read_tags
+from tasks.doors.sources import read_git_tags
 from tests.machine.example_repository import git
 from tests.machine.git_daemon import serve_git
 
@@ -42,7 +42,7 @@ def test_every_kind_of_tag_is_pinned_to_its_commit(repository: Path, address: st
     git(repository, "tag", "of-a-tree", "HEAD^{tree}")
     git(repository, "tag", "--annotate", "of-a-tree-in-two-steps", "of-a-tree", "--message", "c")
     git(repository, "tag", "--annotate", "in-three", "of-a-tree-in-two-steps", "--message", "d")
-    found = {tag.name: tag for tag in read_tags(address, cache=tmp_path / "cache")}
+    found = {tag.name: tag for tag in read_git_tags(address, cache=tmp_path / "cache")}
     assert {name: tag.source.commit for name, tag in found.items()} == dict.fromkeys(
         ("plain", "annotated", "of-a-tag", "in/a/folder"), head
     )
@@ -52,7 +52,7 @@ def test_every_kind_of_tag_is_pinned_to_its_commit(repository: Path, address: st
 
 def test_tags_that_come_move_and_go_are_followed(repository: Path, address: str, tmp_path: Path) -> None:
     def commits() -> dict[str, str]:
-        return {tag.name: tag.source.commit for tag in read_tags(address, cache=tmp_path / "cache")}
+        return {tag.name: tag.source.commit for tag in read_git_tags(address, cache=tmp_path / "cache")}
 
     assert commits() == {}
     git(repository, "tag", "one")
@@ -69,13 +69,13 @@ def test_a_tag_made_late_has_its_own_time(repository: Path, tmp_path: Path, monk
     monkeypatch.setattr("tests.machine.example_repository._GIT_ENVIRONMENT", _later())
     git(repository, "tag", "--annotate", "late", "--message", "late")
     git(repository, "tag", "plain")
-    found = {tag.name: tag.tagged for tag in read_tags(str(repository), cache=tmp_path / "cache")}
+    found = {tag.name: tag.tagged for tag in read_git_tags(str(repository), cache=tmp_path / "cache")}
     assert found == {"late": 1800000000, "plain": 1767225600}
 
 
 def test_what_is_no_repository_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
-        read_tags(str(tmp_path / "nowhere"), cache=tmp_path)
+        read_git_tags(str(tmp_path / "nowhere"), cache=tmp_path)
 
 
 def _later() -> dict[str, str]:

@@ -13,8 +13,7 @@ from typing import Any
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.gateways.verdict import Verdict
 from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import Descriptor, StoredManifest, digest_of
-from pluginyard.sources.documents import ICON, README, SPEC
+from pluginyard.oci.descriptors import ICON, README, SPEC, Descriptor, StoredManifest, digest_of
 from tests.machine.wasm_builder import plugin
 
 CONFIG = "application/vnd.oci.image.config.v1+json"

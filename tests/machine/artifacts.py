@@ -16,7 +16,7 @@ from pluginyard.oci.descriptors import Descriptor, StoredManifest, digest_of
 from pluginyard.oci.quirks import UNKNOWN_CONFIG
 from pluginyard.oci.references import Destination
 from pluginyard.releases.manifest import render_manifest
-from tasks.doors.registries import Access, Credentials, OpenContent, Repository, open_repository, push_artifact
+from tasks.doors.registries import Access, ArtifactRepository, Credentials, OpenContent, open_repository, push_version
 from tests.machine.faulty_proxy import FaultyProxy
 from tests.machine.registries import KINDS, RunningRegistry
 
@@ -65,7 +65,7 @@ class Place:
     credentials: Credentials | None
     registry: RunningRegistry | None = None
 
-    def open(self, name: str) -> Repository:
+    def open(self, name: str) -> ArtifactRepository:
         return open_repository(self.destination, name, self.access, self.credentials)
 
 
@@ -76,7 +76,7 @@ def place_in(registry: RunningRegistry) -> Place:
     return Place(Destination(registry.host, "team/plugins"), access, credentials, registry)
 
 
-def through(proxy: FaultyProxy, name: str, access: Access = FAST) -> Repository:
+def through(proxy: FaultyProxy, name: str, access: Access = FAST) -> ArtifactRepository:
     """Open a repository behind the proxy, over TLS if it speaks it."""
     if proxy.ca_bundle:
         access = replace(access, plain_http=False, ca_bundle=proxy.ca_bundle)
@@ -87,7 +87,7 @@ def stored_blob(registry: RunningRegistry, size: int = 2_000_000) -> tuple[str, 
     """Put a blob into the registry, past every proxy; return the repository's name, the blob, its content."""
     name = new_name()
     artifact = make_artifact(name, size=size)
-    push_artifact(place_in(registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
+    push_version(place_in(registry).open(name), artifact.manifest, artifact.blobs, "1.0.0")
     return name, artifact.archive, artifact.contents[artifact.archive.digest]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pluginyard.webhooks.deliveries import Delivery, Ignored, Refusal, judge_delivery
-from pluginyard.webhooks.trusted import TrustedRepository
+from pluginyard.settings.trusted import TrustedRepository
+from pluginyard.webhooks.deliveries import Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
 from tests.machine.github import SECRET, Sent, sent, tag_event
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
@@ -37,7 +37,7 @@ def secrets_file() -> str:
     )
 
 
-def judge(delivery: Sent, **changed: str | None) -> Delivery | Ignored | Refusal:
+def judge(delivery: Sent, **changed: str | None) -> Delivery | IgnoredDelivery | RefusedDelivery:
     """Judge with headers as the receiver hands them over: lower-case names, None takes one away."""
     headers = {name.lower(): value for name, value in delivery.headers.items()}
     headers |= {name.replace("_", "-"): value for name, value in changed.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.json_documents import load_json
+from pluginyard.parsing import load_json
 
 
 def test_json_is_read() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.latest import choose_latest, choose_newest_stable
+from pluginyard.versions import choose_latest, choose_newest_stable
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 MAGIC = b"\0asm"
-VERSION = b"\x01\0\0\0"
+WASM_VERSION = b"\x01\0\0\0"
 COMPONENT = b"\x0d\0\x01\0"
 LIMIT_BYTES = 256 * 1024 * 1024
 _BLOCK = 1 << 16
@@ -163,7 +163,7 @@ def _check_header(source: _Source) -> None:
             reason="Missing or unknown Proxy-Wasm ABI version",
             remedy="build for wasip1 (Rust: --target wasm32-wasip1), not wasip2",
         )
-    if header[4:] != VERSION:
+    if header[4:] != WASM_VERSION:
         raise MalformedModuleError(f"wasm version {int.from_bytes(header[4:], 'little')}, not 1")
 
 

@@ -16,27 +16,17 @@ from pluginyard.forms.publish import PublishRequest
 from pluginyard.forms.watch import WatchRequest
 from pluginyard.oci.references import Destination
 from pluginyard.releases.keys import release_key
-from pluginyard.releases.plugin import Source
 from pluginyard.releases.tag import Release, parse_release_tag
+from pluginyard.sources.tree import Source, SourceTag
 
 DAY = 86400
 MOST_RUNS = 3
 ENDED = ("FAILED", "CRASHED", "CANCELLED")
 
-State = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]
+TagState = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]
 
 # What needs somebody's attention comes first.
-_ORDER: tuple[State, ...] = get_args(State)
-
-
-@dataclass(frozen=True)
-class SourceTag:
-    """Pin a tag of a repository to its commit."""
-
-    name: str
-    source: Source
-    tagged: int
-    """Seconds since the epoch, UTC: when an annotated tag was made; the commit's time for a plain one."""
+_ORDER: tuple[TagState, ...] = get_args(TagState)
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,7 @@ class WatchedTag:
 
     repository: str
     name: str
-    state: State
+    state: TagState
     reason: str
     source: Source | None = None
     release: Release | None = None
@@ -70,7 +60,7 @@ class WatchedTag:
         """Return the keys that a webhook's run has: of the tag, and of the tag at this commit."""
         return release_key(self.repository, self.name), release_key(self.repository, self.name, self.commit)
 
-    def because(self, state: State, reason: str, **more: Any) -> WatchedTag:
+    def because(self, state: TagState, reason: str, **more: Any) -> WatchedTag:
         """Return the same tag in another state."""
         return replace(self, state=state, reason=reason, **more)
 
@@ -87,7 +77,7 @@ class TagWatch:
     older: int = 0
     """How many are older than was asked for, beside those among `tags`."""
 
-    def of(self, state: State) -> tuple[WatchedTag, ...]:
+    def of(self, state: TagState) -> tuple[WatchedTag, ...]:
         """Return the tags in `state`."""
         return tuple(tag for tag in self.tags if tag.state == state)
 
@@ -122,7 +112,7 @@ class TagWatch:
             )
 
 
-def judge_tags(request: WatchRequest, repository: str, found: Iterable[SourceTag], now: float) -> TagWatch:
+def choose_watched_tags(request: WatchRequest, repository: str, found: Iterable[SourceTag], now: float) -> TagWatch:
     """Choose which tags of a repository are looked up in the registries; `now` in seconds since the epoch.
 
     A name that is not a release tag is told of with the reason, unless it is old: somebody may have meant one.

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import IO, Any, Literal
 
 from pluginyard.builds.failures import StepName, explain_failure, time_limit_error
-from pluginyard.builds.recipe import BuiltModule, Recipe, Step
+from pluginyard.builds.recipe import BuildStep, BuiltModule, Recipe
 from pluginyard.builds.sandbox import (
     CA_FILE,
     CA_VARIABLES,
@@ -191,7 +191,7 @@ class Workplace:
         latest = math.ceil(self._recipe.limits.seconds) + OWN_END_SECONDS
         return f"(sleep {latest}; kill -9 -1) </dev/null >/dev/null 2>&1 &\n{told}"
 
-    def _step(self, step: StepName) -> Step:
+    def _step(self, step: StepName) -> BuildStep:
         found = self._recipe.fetch if step == "fetch" else self._recipe.compile
         assert found is not None  # noqa: S101 - `fetch` is asked for only where there is one
         return found.at(WORK, self._recipe.version)

@@ -10,27 +10,27 @@ from __future__ import annotations
 from pluginyard.oci.references import Destination
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.connection import Connection, new_session
-from tasks.doors.registries.credentials import find_credentials
+from tasks.doors.registries.credentials import find_machine_credentials
 from tasks.doors.registries.layout_folder import LayoutRepository
-from tasks.doors.registries.publishing import copy_artifact, move_latest, push_artifact, push_blobs
+from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
-from tasks.doors.registries.repository import OpenContent, Repository
+from tasks.doors.registries.repository import ArtifactRepository, OpenContent
 from tasks.doors.registries.schemes import access_to
 
 __all__ = [
     "Access",
+    "ArtifactRepository",
     "Connection",
     "Credentials",
     "OpenContent",
-    "Repository",
     "access_to",
     "copy_artifact",
-    "find_credentials",
+    "find_machine_credentials",
     "move_latest",
     "new_session",
     "open_repository",
-    "push_artifact",
     "push_blobs",
+    "push_version",
 ]
 
 
@@ -40,7 +40,7 @@ def open_repository(
     access: Access,
     credentials: Credentials | None,
     connection: Connection | None = None,
-) -> Repository:
+) -> ArtifactRepository:
     """Open the repository of plugin `name` in `destination`; nothing is asked of it yet.
 
     An empty `name` is the destination itself, as a reference from outside names it. Repositories of one host

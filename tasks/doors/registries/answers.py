@@ -17,9 +17,9 @@ from pluginyard.errors import (
     RegistryUnavailableError,
     VersionTakenError,
 )
-from pluginyard.json_documents import load_json
 from pluginyard.oci.quirks import ABSENT_CODES, IMAGE_CONFIG
 from pluginyard.oci.retries import is_transient_answer
+from pluginyard.parsing import load_json
 
 _LONGEST_QUOTE = 300
 _LONGEST_READ = 3000

@@ -14,7 +14,7 @@ _USERNAME = "REGISTRY_USERNAME"
 _PASSWORD = "REGISTRY_PASSWORD"  # noqa: S105 (a variable's name)
 
 
-def find_credentials(
+def find_machine_credentials(
     host: str, environment: Mapping[str, str], docker_config: Path | None = None
 ) -> Credentials | None:
     """Return the credentials for `host`, or None where there are none.

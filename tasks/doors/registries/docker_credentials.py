@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.json_documents import load_json
 from pluginyard.oci.quirks import find_quirks
+from pluginyard.parsing import load_json
 from tasks.doors.registries.access import IDENTITY_TOKEN_USER, Credentials
 
 _HELPER_SECONDS = 10.0

@@ -13,13 +13,13 @@ from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.gateways.archive import PLUGIN, open_archive
 from pluginyard.gateways.artifact import ResolveChild, UnreadableManifestError, resolve_artifact
 from pluginyard.gateways.judge import judge_artifact, judge_reference, judge_tags
-from pluginyard.gateways.verdict import Finding, Verdict, find
-from pluginyard.latest import LATEST, choose_newest_stable
+from pluginyard.gateways.verdict import Verdict
 from pluginyard.oci.descriptors import Descriptor, StoredManifest
 from pluginyard.oci.references import ArtifactReference
 from pluginyard.releases.plugin import PackedArtifact
-from pluginyard.rules import INFORMATION
-from tasks.doors.registries.repository import Repository
+from pluginyard.rules import INFORMATION, Finding, find
+from pluginyard.versions import LATEST, choose_newest_stable
+from tasks.doors.registries.repository import ArtifactRepository
 
 _LIMIT = 256 << 20
 _MOST_BYTES = 1 << 30
@@ -44,7 +44,7 @@ class PulledArtifact:
 
 
 def pull_artifact(
-    repository: Repository,
+    repository: ArtifactRepository,
     tag_or_digest: str,
     folder: Path,
     *,
@@ -123,7 +123,7 @@ def _refuse_large(blobs: Iterable[Descriptor], subject: str) -> None:
         )
 
 
-def judge_names(repository: Repository, reference: ArtifactReference, digest: str) -> tuple[Finding, ...]:
+def judge_names(repository: ArtifactRepository, reference: ArtifactReference, digest: str) -> tuple[Finding, ...]:
     """Return what is wrong with the names of the artifact that has `digest`: rules T1 and T2.
 
     T2 is for the newest stable version and for `latest`, where there is one.
@@ -138,7 +138,7 @@ def judge_names(repository: Repository, reference: ArtifactReference, digest: st
         return (*found, find("T2", said, "ask for the right to list tags", level=INFORMATION))
 
 
-def _judge_latest(repository: Repository, tag: str, digest: str) -> tuple[Finding, ...]:
+def _judge_latest(repository: ArtifactRepository, tag: str, digest: str) -> tuple[Finding, ...]:
     tags = repository.list_tags()
     newest = str(choose_newest_stable(tags) or "")
     if LATEST not in tags or tag not in (LATEST, newest):
@@ -150,7 +150,7 @@ def _judge_latest(repository: Repository, tag: str, digest: str) -> tuple[Findin
     return judge_tags(version, latest, True)
 
 
-def extract_module(archive: Path, target: Path) -> Path:
+def write_module(archive: Path, target: Path) -> Path:
     """Write the archive's `plugin.wasm` to `target` as a gateway would find it; return `target`."""
     with archive.open("rb") as layer, target.open("wb") as module:
         reader = open_archive(layer, _LIMIT)

@@ -20,7 +20,7 @@ from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, lo
 REPOSITORY = "io.pluginyard.repository"
 """Annotation of an index entry: whose tag it is. `a-b-1` may be tag `b-1` of `a`, or tag `1` of `a-b`."""
 _RESTORE = "restore the folder, or publish into a new one"
-Entry = dict[str, Any]
+IndexEntry = dict[str, Any]
 
 
 class LayoutRepository:
@@ -118,15 +118,15 @@ class LayoutRepository:
 
     def _entering(
         self, manifest: StoredManifest, tag: str | None, replace: bool
-    ) -> Callable[[list[Entry]], list[Entry]]:
+    ) -> Callable[[list[IndexEntry]], list[IndexEntry]]:
         """Return the change that enters the manifest; it runs with the index to itself."""
-        entry: Entry = {
+        entry: IndexEntry = {
             "mediaType": manifest.media_type,
             "digest": manifest.digest,
             "size": len(manifest.content),
         }
 
-        def enter(entries: list[Entry]) -> list[Entry]:
+        def enter(entries: list[IndexEntry]) -> list[IndexEntry]:
             if tag is None:
                 known = any(other["digest"] == manifest.digest for other in entries)
                 return entries if known else [*entries, entry]
@@ -140,14 +140,14 @@ class LayoutRepository:
 
         return enter
 
-    def _find_entry(self, tag_or_digest: str) -> Entry | None:
-        entries: list[Entry] = self._store.read_index()["manifests"]
+    def _find_entry(self, tag_or_digest: str) -> IndexEntry | None:
+        entries: list[IndexEntry] = self._store.read_index()["manifests"]
         if ":" in tag_or_digest:
             return next((entry for entry in entries if entry["digest"] == tag_or_digest), None)
         ref_name = self._ref_name(tag_or_digest)
         return next((entry for entry in entries if _annotations(entry).get(REF_NAME) == ref_name), None)
 
-    def _tag_of(self, entry: Entry) -> str:
+    def _tag_of(self, entry: IndexEntry) -> str:
         """Return the entry's tag if it is this repository's, else an empty string."""
         ref_name = _annotations(entry).get(REF_NAME, "")
         owner = _annotations(entry).get(REPOSITORY, self.name)
@@ -163,6 +163,6 @@ class LayoutRepository:
         return str(self._destination.artifact(self.name, tag_or_digest))
 
 
-def _annotations(entry: Entry) -> dict[str, str]:
+def _annotations(entry: IndexEntry) -> dict[str, str]:
     found = entry.get("annotations")
     return {key: text for key, text in found.items() if isinstance(text, str)} if isinstance(found, dict) else {}

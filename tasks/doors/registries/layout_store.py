@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.json_documents import load_json
 from pluginyard.oci.descriptors import INDEX, canonical_json
 from pluginyard.oci.manifests import MANIFEST_LIMIT, check_digest
+from pluginyard.parsing import load_json
 from tasks.doors.registries.streams import local_failure
 
 _MARKER = canonical_json({"imageLayoutVersion": "1.0.0"})

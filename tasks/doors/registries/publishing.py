@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
-from pluginyard.latest import LATEST, LatestChoice, choose_latest, choose_newest_stable
 from pluginyard.oci.descriptors import VERSION, Descriptor, StoredManifest
 from pluginyard.oci.manifests import annotations_of, blobs_of, children_of
+from pluginyard.versions import LATEST, LatestChoice, choose_latest, choose_newest_stable
 from tasks.doors.registries.answers import TagMovedError, version_taken
-from tasks.doors.registries.repository import OpenContent, Repository
+from tasks.doors.registries.repository import ArtifactRepository, OpenContent
 
 _THREADS = 4
 _LATEST_TRIES = 5
 
 
-def push_artifact(
-    repository: Repository,
+def push_version(
+    repository: ArtifactRepository,
     manifest: StoredManifest,
     blobs: Mapping[str, OpenContent],
     version_tag: str,
@@ -47,7 +47,7 @@ def push_artifact(
 
 
 def push_blobs(
-    repository: Repository,
+    repository: ArtifactRepository,
     descriptors: Sequence[Descriptor],
     blobs: Mapping[str, OpenContent],
     *,
@@ -72,7 +72,7 @@ def push_blobs(
             push.result()
 
 
-def move_latest(repository: Repository, manifest: StoredManifest, version: str) -> LatestChoice:
+def move_latest(repository: ArtifactRepository, manifest: StoredManifest, version: str) -> LatestChoice:
     """Let `latest` stand for the very digest of `version`, if that is forward; return what was chosen and why.
 
     Publishers may race: whoever moves looks again after, and hands on to a newer version that has come up.
@@ -104,7 +104,7 @@ def move_latest(repository: Repository, manifest: StoredManifest, version: str) 
     )
 
 
-def _look(repository: Repository) -> tuple[StoredManifest | None, tuple[str, ...]]:
+def _look(repository: ArtifactRepository) -> tuple[StoredManifest | None, tuple[str, ...]]:
     """Return what `latest` stands for, and all tags; asked side by side."""
     with ThreadPoolExecutor(1, thread_name_prefix="look") as pool:
         standing = pool.submit(repository.find_manifest, LATEST)
@@ -113,7 +113,7 @@ def _look(repository: Repository) -> tuple[StoredManifest | None, tuple[str, ...
 
 
 def copy_artifact(
-    source: Repository, target: Repository, digest: str, *, tag: str = "", overwrite: bool = False
+    source: ArtifactRepository, target: ArtifactRepository, digest: str, *, tag: str = "", overwrite: bool = False
 ) -> str:
     """Copy a manifest or index with everything in it, byte for byte; return its digest.
 
@@ -133,7 +133,7 @@ def copy_artifact(
     return target.push_manifest(manifest, tag or None, replace=overwrite)
 
 
-def _copy_blob(source: Repository, target: Repository, descriptor: Descriptor) -> None:
+def _copy_blob(source: ArtifactRepository, target: ArtifactRepository, descriptor: Descriptor) -> None:
     mount_from = source.name if source.host and source.host == target.host else ""
     with tempfile.TemporaryDirectory(prefix="pluginyard-copy-") as folder:
         path = Path(folder) / "blob"

@@ -12,7 +12,7 @@ OpenContent = Callable[[], BinaryIO]
 PushedBlob = Literal["present", "mounted", "uploaded"]
 
 
-class Repository(Protocol):
+class ArtifactRepository(Protocol):
     """One artifact repository. Every method raises PluginyardErrors only.
 
     AuthenticationError: 401 or 403, never tried again. RegistryUnavailableError: still failing after the

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tasks.doors.sources.contexts import write_context
 from tasks.doors.sources.fetches import SourceUnavailableError, fetches_that_end
 from tasks.doors.sources.mirrors import FETCH_SECONDS
-from tasks.doors.sources.objects import BlobReader, open_source, read_tags, read_tree
+from tasks.doors.sources.objects import BlobReader, open_source, read_git_tags, read_tree
 
 __all__ = [
     "FETCH_SECONDS",
@@ -18,7 +18,7 @@ __all__ = [
     "SourceUnavailableError",
     "fetches_that_end",
     "open_source",
-    "read_tags",
+    "read_git_tags",
     "read_tree",
     "write_context",
 ]

@@ -42,7 +42,7 @@ class SourceUnavailableError(SourceError):
     transient = True
 
 
-class Fetch:
+class TimedFetch:
     """Hold the time limit of all that a run waits for at one remote; another thread may end it before."""
 
     def __init__(self, subject: str, seconds: float) -> None:
@@ -74,13 +74,13 @@ class Fetch:
             return process.wait(), _end_of(errors)
 
 
-_under_way: set[Fetch] = set()
+_under_way: set[TimedFetch] = set()
 
 
 @contextlib.contextmanager
-def fetch_within(seconds: float, subject: str) -> Iterator[Fetch]:
+def fetch_within(seconds: float, subject: str) -> Iterator[TimedFetch]:
     """Give a fetch with the time limit `seconds`."""
-    fetch = Fetch(subject, seconds)
+    fetch = TimedFetch(subject, seconds)
     _under_way.add(fetch)
     try:
         yield fetch

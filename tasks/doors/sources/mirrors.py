@@ -20,7 +20,7 @@ from pluginyard.errors import PluginyardError, SourceError
 from pluginyard.settings.addresses import strip_credentials
 from pluginyard.sources.git_failures import GitFailure, judge_git_failure
 from tasks.doors.sources.environment import network_environment, network_options
-from tasks.doors.sources.fetches import Fetch, SourceUnavailableError, fetch_within
+from tasks.doors.sources.fetches import SourceUnavailableError, TimedFetch, fetch_within
 
 FETCH_SECONDS = 600
 _LOCK_SECONDS = 0.05
@@ -95,7 +95,7 @@ def words_of(error: GitCommandError) -> str:
 class _Mirror:
     """Fetch one URL, by one time limit, into whichever folder."""
 
-    def __init__(self, url: str, fetch: Fetch, refspecs: tuple[str, ...], ca_bundle: str) -> None:
+    def __init__(self, url: str, fetch: TimedFetch, refspecs: tuple[str, ...], ca_bundle: str) -> None:
         self._url, self._fetch, self._refspecs, self._ca_bundle = url, fetch, refspecs, ca_bundle
 
     def fetch_into(self, folder: Path) -> GitFailure | None:
@@ -123,7 +123,7 @@ class _Mirror:
 
 
 @contextlib.contextmanager
-def _held(path: Path, fetch: Fetch) -> Iterator[None]:
+def _held(path: Path, fetch: TimedFetch) -> Iterator[None]:
     """Hold the lock file at `path`; waiting for it counts as waiting for the remote."""
     with path.open("w") as lock:
         while True:

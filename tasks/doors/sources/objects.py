@@ -8,11 +8,10 @@ import git
 from git.exc import GitCommandError
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.plugin import Source, SourceFile, SourceTree
 from pluginyard.releases.tag import nearest_names
 from pluginyard.settings.addresses import strip_credentials
-from pluginyard.webhooks.watch.tags import SourceTag
-from tasks.doors.sources.repositories import bring_repository, open_repository, opened, refused
+from pluginyard.sources.tree import Source, SourceFile, SourceTag, SourceTree
+from tasks.doors.sources.repositories import bring_repository, open_git_repository, opened, refused
 
 _TAG_FORMAT = (
     "%(refname:strip=2)%09%(creatordate:unix)%09%(objecttype)%09%(*objecttype)%09%(if)%(*objectname)%(then)"
@@ -43,7 +42,7 @@ def read_tree(source: Source) -> SourceTree:
     return SourceTree(tuple(_file(head.split(), path) for head, _, path in rows))
 
 
-def read_tags(repository: str, *, cache: Path, ca_bundle: str = "") -> tuple[SourceTag, ...]:
+def read_git_tags(repository: str, *, cache: Path, ca_bundle: str = "") -> tuple[SourceTag, ...]:
     """Bring `repository` up to date and pin every tag that leads to a commit; raise as `open_source` does."""
     folder = bring_repository(repository, cache, ca_bundle=ca_bundle)
     with opened(folder, repository) as repo:
@@ -56,7 +55,7 @@ class BlobReader:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._repo = open_repository(source.git_folder, source.repository)
+        self._repo = open_git_repository(source.git_folder, source.repository)
 
     def __enter__(self) -> BlobReader:
         return self

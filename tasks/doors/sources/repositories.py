@@ -37,7 +37,7 @@ def bring_repository(repository: str, cache: Path, *, ref: str = "", ca_bundle: 
 @contextmanager
 def opened(folder: str, repository: str) -> Iterator[git.Repo]:
     """Open the repository in `folder`; what git refuses is raised as a SourceError."""
-    with open_repository(folder, repository) as repo:
+    with open_git_repository(folder, repository) as repo:
         try:
             yield repo
         except GitCommandError as error:
@@ -56,7 +56,7 @@ def refused(said: str, folder: str, repository: str) -> PluginyardError:
     return as_error(failure, repository)
 
 
-def open_repository(folder: str, repository: str) -> git.Repo:
+def open_git_repository(folder: str, repository: str) -> git.Repo:
     """Open the repository in `folder`, to be closed by the caller; raise SourceError where there is none."""
     try:
         repo = git.Repo(folder, search_parent_directories=True)

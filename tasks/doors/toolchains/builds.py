@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pluginyard.builds.failures import StepName, explain_failure, site_file_error, time_limit_error
-from pluginyard.builds.recipe import BuiltModule, Recipe, Step
+from pluginyard.builds.recipe import BuildStep, BuiltModule, Recipe
 from tasks.doors.toolchains.files import take_module, unpack_source, work_folder, write_scripts
 from tasks.doors.toolchains.finding import HostToolchain
 from tasks.doors.toolchains.processes import run_group
@@ -57,7 +57,7 @@ class _HostBuild:
     work: Path
     log: Log
 
-    def run(self, name: StepName, step: Step) -> None:
+    def run(self, name: StepName, step: BuildStep) -> None:
         """Run one step; raise BuildError where it fails."""
         here = step.at(str(self.work), self.toolchain.version)
         environment = {"PATH": self.toolchain.path, **here.environment}
@@ -99,10 +99,10 @@ class _HostBuild:
         if not warm.exists():
             workdir.mkdir(parents=True, exist_ok=True)
             with work_folder(self.work.parent) as work:
-                self._fill(Step(wanted.warm, self.recipe.compile.environment), work, warm)
+                self._fill(BuildStep(wanted.warm, self.recipe.compile.environment), work, warm)
         shutil.copytree(warm, self.work / "cache", dirs_exist_ok=True)
 
-    def _fill(self, step: Step, work: Path, warm: Path) -> None:
+    def _fill(self, step: BuildStep, work: Path, warm: Path) -> None:
         write_scripts(work / "builder", self.recipe.builder.scripts)
         here = step.at(str(work), self.toolchain.version)
         environment = {"PATH": self.toolchain.path, **here.environment}

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pluginyard.builds.builder import Builder, Command
-from pluginyard.builds.builder import HostToolchain as Wanted
+from pluginyard.builds.builder import Builder, Command, HostDefinition
 
 ASK_SECONDS = 20
 # What a toolchain needs to find itself; no password of ours.
@@ -46,7 +45,7 @@ def find_toolchain(builder: Builder) -> HostToolchain | None:
     return found if found and _is_at_least(found.version, wanted.minimum) else None
 
 
-def _in_wheel(builder: Builder, wanted: Wanted) -> HostToolchain | None:
+def _in_wheel(builder: Builder, wanted: HostDefinition) -> HostToolchain | None:
     if not wanted.wheel:
         return None
     try:
@@ -59,7 +58,7 @@ def _in_wheel(builder: Builder, wanted: Wanted) -> HostToolchain | None:
     return HostToolchain(builder.definition.toolchain.name, distribution.version, str(folder))
 
 
-def _on_path(builder: Builder, wanted: Wanted) -> HostToolchain | None:
+def _on_path(builder: Builder, wanted: HostDefinition) -> HostToolchain | None:
     binary = shutil.which(wanted.binary)
     if not binary:
         return None

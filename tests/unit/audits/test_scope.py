@@ -12,9 +12,8 @@ from pluginyard.audits.scope import (
 )
 from pluginyard.errors import RequestError
 from pluginyard.oci.references import parse_destination
-from pluginyard.releases.plugin import Source
 from pluginyard.releases.tag import Release
-from pluginyard.webhooks.watch.tags import SourceTag
+from pluginyard.sources.tree import Source, SourceTag
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,10 @@ def test_an_empty_variable_is_no_password(tmp_path: Path) -> None:
 
 
 def test_every_variable_of_make_up_is_explained_where_it_is_operated() -> None:
-    code = "".join((PROJECT / "deployments" / name).read_text() for name in ("local/settings.py", "local/passwords.py", "register/__main__.py"))
+    code = "".join(
+        (PROJECT / "deployments" / name).read_text()
+        for name in ("local/settings.py", "local/passwords.py", "register/__main__.py")
+    )
     (section,) = re.findall(r"## One machine\n(.*?)\n## ", (PROJECT / "docs" / "operate.md").read_text(), re.DOTALL)
     told = set(re.findall(r"P[A-Z_]+[A-Z]", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))))
     of_a_site = {*PATHS, "PLUGINYARD_GITHUB_SECRET", "PLUGINYARD_GITHUB_SECRETS_FILE"}

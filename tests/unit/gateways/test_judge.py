@@ -11,11 +11,10 @@ import pytest
 
 from pluginyard.errors import RegistryError, VerdictError
 from pluginyard.gateways.judge import judge_artifact, judge_documents, judge_module, judge_reference, judge_tags
-from pluginyard.gateways.verdict import Finding, Verdict
+from pluginyard.gateways.verdict import Verdict
 from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import StoredManifest, digest_of
-from pluginyard.rules import RULES
-from pluginyard.sources.documents import ICON, README, SPEC
+from pluginyard.oci.descriptors import ICON, README, SPEC, StoredManifest, digest_of
+from pluginyard.rules import RULES, Finding
 from tests.machine.artifact_builder import (
     GOOD_SPEC,
     PNG,

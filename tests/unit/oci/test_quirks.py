@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.quirks import (
-    IMAGE_CONFIG,
-    UNKNOWN_CONFIG,
-    choose_config_media_type,
-    choose_registry_annotations,
-    find_quirks,
-    refuse_contradictions,
-)
+from pluginyard.oci.quirks import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks
+from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations, refuse_contradictions
 from pluginyard.settings.repository import RepositorySettings, load_configuration
 
 

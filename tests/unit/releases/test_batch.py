@@ -3,12 +3,11 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import BatchError, BuildError, EngineUnavailableError, InternalError, SourceError
-from pluginyard.latest import choose_latest
 from pluginyard.releases.batch import (
     PUBLISHED_NOW,
     PlannedPlugin,
+    PluginState,
     RepositoryPlan,
-    State,
     keep_changed,
     named_by_content,
     plan_plugins,
@@ -16,10 +15,11 @@ from pluginyard.releases.batch import (
 )
 from pluginyard.releases.plugin import PluginBuild
 from pluginyard.releases.tag import Release
+from pluginyard.versions import choose_latest
 from tests.unit.releases.test_plan import FILES, GO, plan
 
 
-def planned(name: str, state: State, reason: str) -> PlannedPlugin:
+def planned(name: str, state: PluginState, reason: str) -> PlannedPlugin:
     return PlannedPlugin(Release(language="go", name=name, version="1.0.0", tag=""), state, reason)
 
 

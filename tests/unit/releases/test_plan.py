@@ -14,9 +14,10 @@ from pluginyard.forms.publish import PublishRequest
 from pluginyard.oci.descriptors import CREATED, FINGERPRINT, Descriptor
 from pluginyard.releases.manifest import choose_annotations, render_manifest
 from pluginyard.releases.plan import ask_once, plan_build, resolve_request
-from pluginyard.releases.plugin import PluginBuild, Source
+from pluginyard.releases.plugin import PluginBuild
 from pluginyard.settings.repository import RepositorySettings
 from pluginyard.settings.site import Site, load_site
+from pluginyard.sources.tree import Source
 from tests.machine.source_trees import tree_of
 
 BUILDERS = {

@@ -7,9 +7,9 @@ from typing import ClassVar
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.plugin import LINK, REGULAR, SUBMODULE, SourceFile, SourceTree
 from pluginyard.sources.cargo_manifest import parse_manifest
 from pluginyard.sources.contexts import collect_context
+from pluginyard.sources.tree import LINK, REGULAR, SUBMODULE, SourceFile, SourceTree
 
 GO = "plugins/wasm-go/extensions"
 

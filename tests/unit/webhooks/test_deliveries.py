@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pluginyard.releases.keys import release_key
-from pluginyard.webhooks.deliveries import Delivery, Ignored, Refusal, choose_next_key, judge_delivery
+from pluginyard.webhooks.deliveries import Delivery, IgnoredDelivery, RefusedDelivery, choose_next_key, judge_delivery
 from tests.machine.github import REPOSITORY, SECRET, TAG, call, recorded, sent, tag_event
 from tests.machine.judged import (
     COMMIT,
@@ -178,7 +178,7 @@ def test_a_repository_with_a_secret_of_its_own_is_not_started_by_that_for_all() 
     both = {**REPOSITORIES, "*": trusted(ORG_SECRET), "codertocat/*": trusted(ORG_SECRET)}
     delivery = sent("push", tag_event("push-tag-created"), ORG_SECRET)
     headers = {name.lower(): value for name, value in delivery.headers.items()}
-    assert isinstance(judge_delivery(headers, delivery.body, both), Refusal)
+    assert isinstance(judge_delivery(headers, delivery.body, both), RefusedDelivery)
 
 
 NOT_STARTED = {
@@ -220,17 +220,17 @@ NOT_STARTED = {
 def test_what_is_signed_but_no_release_starts_nothing(name: str) -> None:
     event, payload, secret = NOT_STARTED[name]
     judged = judge(sent(event, payload, secret))
-    assert isinstance(judged, Ignored), judged
+    assert isinstance(judged, IgnoredDelivery), judged
     assert judged.reason
 
 
 def test_a_ping_is_told_that_its_secret_is_right() -> None:
     judged = judge(sent("ping", recorded("ping"), ORG_SECRET))
-    assert isinstance(judged, Ignored)
+    assert isinstance(judged, IgnoredDelivery)
     assert "secret is right" in judged.reason
 
 
 def test_a_tag_that_is_nearly_right_is_told_the_nearest() -> None:
     judged = judge(sent("create", tag_event("create-tag", "wasm-go-Request-Block-v1.0")))
-    assert isinstance(judged, Ignored)
+    assert isinstance(judged, IgnoredDelivery)
     assert "wasm-go-request-block-v1.0.0" in judged.reason

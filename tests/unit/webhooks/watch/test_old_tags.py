@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pluginyard.errors import RegistryError
 from pluginyard.forms.watch import WatchRequest
-from pluginyard.releases.plugin import Source
+from pluginyard.sources.tree import Source, SourceTag
 from pluginyard.webhooks.watch.old_tags import MOST_TOLD, judge_old
-from pluginyard.webhooks.watch.tags import DAY, SourceTag, TagWatch, WatchedTag, judge_tags, merge
+from pluginyard.webhooks.watch.tags import DAY, TagWatch, WatchedTag, choose_watched_tags, merge
 
 NOW = 1_800_000_000
 URL, OTHER_URL = "https://github.com/acme/plugins.git", "https://github.com/acme/others.git"
@@ -16,7 +16,7 @@ def old(count: int, url: str = URL) -> TagWatch:
         SourceTag(f"wasm-go-block-v1.{number}.0", Source(url, "/mirror", "a" * 40, NOW), int(NOW - (45 + number) * DAY))
         for number in range(count)
     ]
-    return judge_tags(WatchRequest(repositories=[url]), url, tags, NOW)
+    return choose_watched_tags(WatchRequest(repositories=[url]), url, tags, NOW)
 
 
 def nowhere(tag: WatchedTag) -> list[str]:

@@ -6,19 +6,18 @@ from pydantic import ValidationError
 from pluginyard.errors import BatchError, RegistryError
 from pluginyard.forms.watch import WatchRequest
 from pluginyard.releases.keys import release_key
-from pluginyard.releases.plugin import Source
+from pluginyard.sources.tree import Source, SourceTag
 from pluginyard.webhooks.watch.tags import (
     DAY,
-    SourceTag,
-    State,
+    TagState,
     TagWatch,
     WatchedTag,
     choose_here,
+    choose_watched_tags,
     for_tag,
     is_shared,
     judge_published,
     judge_run,
-    judge_tags,
     merge,
 )
 
@@ -37,7 +36,7 @@ def asked(**fields: object) -> WatchRequest:
 
 
 def missing(name: str = TAG) -> WatchedTag:
-    (tag,) = judge_tags(asked(), URL, [source_tag(name)], NOW).tags
+    (tag,) = choose_watched_tags(asked(), URL, [source_tag(name)], NOW).tags
     return tag
 
 
@@ -68,19 +67,19 @@ def test_a_tag_that_is_no_release_is_told_of_with_the_nearest_that_is(name: str,
     [(29.9, 30, "missing"), (30.1, 30, "too old"), (3000, 0, "missing"), (-1, 1, "missing")],
 )
 def test_tags_older_than_the_limit_are_left_alone(days: float, limit: int, state: str) -> None:
-    watch = judge_tags(asked(newer_than_days=limit), URL, [source_tag(days=days)], NOW)
+    watch = choose_watched_tags(asked(newer_than_days=limit), URL, [source_tag(days=days)], NOW)
     assert [tag.state for tag in watch.tags] == [state]
     assert watch.older == 0
 
 
 def test_old_tags_that_are_no_release_are_only_counted() -> None:
-    watch = judge_tags(asked(), URL, [source_tag("wasm-nonsense", days=99)], NOW)
+    watch = choose_watched_tags(asked(), URL, [source_tag("wasm-nonsense", days=99)], NOW)
     assert (watch.tags, watch.older, watch.summary) == ((), 1, "1 older")
 
 
 def test_tags_that_are_not_asked_for_are_not_even_counted() -> None:
     names = ["v1.0.0", "wasm-rust-x-v1.0.0", TAG]
-    watch = judge_tags(asked(tags="wasm-go-*"), URL, [source_tag(name, days=99) for name in names], NOW)
+    watch = choose_watched_tags(asked(tags="wasm-go-*"), URL, [source_tag(name, days=99) for name in names], NOW)
     assert [tag.name for tag in watch.tags] == [TAG]
     assert watch.older == 0
 
@@ -99,7 +98,7 @@ def test_tags_that_are_not_asked_for_are_not_even_counted() -> None:
     ],
 )
 def test_what_is_published_decides_whether_a_tag_is_missing(
-    revisions: list[tuple[str, str | None]], state: State, why: str
+    revisions: list[tuple[str, str | None]], state: TagState, why: str
 ) -> None:
     tag = judge_published(missing(), revisions)
     assert tag.state == state
@@ -118,7 +117,7 @@ def test_what_is_published_decides_whether_a_tag_is_missing(
         ("COMPLETED", "halted", "its run completed, yet it is not in a: publish the tag by hand"),
     ],
 )
-def test_a_run_that_was_there_before_is_not_started_again(run_state: str, state: State, why: str) -> None:
+def test_a_run_that_was_there_before_is_not_started_again(run_state: str, state: TagState, why: str) -> None:
     tag = judge_run(judge_published(missing(), [("a", None)]), run_state, "7")
     assert (tag.state, tag.run) == (state, "7")
     assert why in tag.reason
@@ -138,7 +137,7 @@ def test_a_run_that_was_there_before_is_not_started_again(run_state: str, state:
     ],
 )
 def test_within_the_watch_a_release_that_died_is_tried_a_few_times_and_one_that_failed_is_not(
-    runs: list[tuple[str, str]], state: State
+    runs: list[tuple[str, str]], state: TagState
 ) -> None:
     assert choose_here(missing(), runs).state == state
 
@@ -164,7 +163,7 @@ def test_the_request_for_a_tag_names_no_more_than_was_asked() -> None:
 
 
 def test_the_table_shows_first_what_needs_attention() -> None:
-    states: tuple[State, ...] = ("published", "ignored", "started", "moved", "halted", "failed")
+    states: tuple[TagState, ...] = ("published", "ignored", "started", "moved", "halted", "failed")
     watch = TagWatch(tuple(missing().because(state, "why") for state in states))
     assert [row["state"] for row in watch.rows()] == ["failed", "halted", "moved", "started", "ignored", "published"]
     assert watch.summary == "1 failed, 1 halted, 1 moved, 1 started, 1 ignored, 1 published"

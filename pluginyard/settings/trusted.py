@@ -13,9 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.parsing import UnreadableYamlError, load_document
+from pluginyard.parsing import UnreadableYamlError, check_model, load_document
 from pluginyard.settings.addresses import Address
-from pluginyard.settings.repository import check_model
 
 SECRETS_FILE, SECRET, REPOSITORIES, ADDRESS = (
     "PLUGINYARD_GITHUB_SECRETS_FILE",

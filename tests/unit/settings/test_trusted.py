@@ -6,7 +6,7 @@ import pytest
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.settings.receiver import load_receiver_settings
-from pluginyard.webhooks.trusted import TrustedRepositories, find_trusted, load_trusted
+from pluginyard.settings.trusted import TrustedRepositories, find_trusted, load_trusted
 
 SECRET = "correct-horse-battery-staple"
 NEXT = "another-horse-another-battery"

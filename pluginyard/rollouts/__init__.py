@@ -1,0 +1,1 @@
+"""The objects that a cluster is given: one file a gateway."""
