@@ -26,8 +26,8 @@ from tests.machine.turns import cache_folder
 DOOR = """
 import sys
 from pathlib import Path
-from pluginyard.oci.descriptors import Descriptor
-from pluginyard.oci.references import parse_destination
+from pluginyard.oci import Descriptor
+from pluginyard.oci import parse_destination
 from tasks.doors.registries import Access, open_repository
 action, place, name, path, digest, size = sys.argv[1:]
 repository = open_repository(parse_destination(place), name, Access(plain_http=True), None)

@@ -57,7 +57,7 @@ def most_held() -> float:
 def _publish_each(at_once: int, texts: list[str]) -> None:
     """Run the flow of one plugin for each request, in threads that know this thread's settings."""
     from flows.publish_plugin import publish_plugin
-    from pluginyard.forms.publish import PublishRequest
+    from pluginyard.forms import PublishRequest
 
     requests = [PublishRequest.model_validate_json(text) for text in texts]
     with ThreadPoolExecutor(at_once) as pool:
@@ -69,7 +69,7 @@ def _publish_each(at_once: int, texts: list[str]) -> None:
 def _publish_repository(at_once: int, text: str) -> None:
     """Run the flow of a whole repository."""
     from flows.publish_plugins import publish_plugins
-    from pluginyard.forms.repository import RepositoryRequest
+    from pluginyard.forms import RepositoryRequest
 
     asyncio.run(publish_plugins(RepositoryRequest.model_validate({**json.loads(text), "at_once": at_once})))
 
@@ -77,7 +77,7 @@ def _publish_repository(at_once: int, text: str) -> None:
 def _plan_repository(text: str) -> None:
     """Plan a whole repository as the flow does, without a run."""
     from flows.machine import find_machine, host_version
-    from pluginyard.forms.repository import RepositoryRequest
+    from pluginyard.forms import RepositoryRequest
     from tasks.sources import plan_repository
 
     machine = find_machine()

@@ -14,13 +14,11 @@ from pathlib import Path
 
 from benchmarks.stage import Stage
 from flows.machine import find_machine
-from pluginyard.builds.packing import pack_module
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
-from pluginyard.releases.batch import RepositoryPlan
-from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
-from pluginyard.releases.plugin import PluginBuild
-from pluginyard.settings.registries import choose_config_media_type
+from pluginyard.builds import pack_module
+from pluginyard.forms import RepositoryRequest
+from pluginyard.oci import TITLE, Descriptor, digest_of
+from pluginyard.releases import CONFIG_CONTENT, PluginBuild, RepositoryPlan, choose_annotations, render_manifest
+from pluginyard.settings import choose_config_media_type
 from pluginyard.versions import LATEST
 from tasks.doors.registries import Access, ArtifactRepository, OpenContent, open_repository, push_version
 from tasks.sources import plan_repository

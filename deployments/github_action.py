@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import PluginyardError, RequestError
-from pluginyard.releases.plugin import PublishedPlugin
-from pluginyard.reports.release import render_markdown
+from pluginyard.releases import PublishedPlugin
+from pluginyard.reports import render_markdown
 
 _TAGS = "refs/tags/"
 # Names of the inputs that replace a variable of the workflow, where they are given.

@@ -14,16 +14,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from flows.machine import Machine, find_machine, host_version
-from pluginyard.builds.builder import Builder, choose_builder
+from pluginyard.builds import Builder, choose_builder
 from pluginyard.errors import RequestError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci.references import parse_reference
-from pluginyard.releases.plan import build_settings, plan_build, resolve_request
-from pluginyard.releases.plugin import PluginBuild
-from pluginyard.reports.release import render_text, render_verdict_text
-from pluginyard.settings.addresses import strip_credentials
-from pluginyard.settings.repository import RepositorySettings
+from pluginyard.forms import PublishRequest
+from pluginyard.gateways import Verdict
+from pluginyard.oci import parse_reference
+from pluginyard.releases import PluginBuild, build_settings, plan_build, resolve_request
+from pluginyard.reports import render_text, render_verdict_text
+from pluginyard.settings import RepositorySettings, strip_credentials
 from pluginyard.versions import find_semver
 
 
@@ -83,10 +81,10 @@ def inspect(arguments: Namespace) -> dict[str, Any]:
 
 
 def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
-    from pluginyard.gateways.judge import add_findings
-    from pluginyard.oci.manifests import annotations_of
+    from pluginyard.gateways import add_findings
+    from pluginyard.oci import annotations_of
     from tasks.doors import registries
-    from tasks.doors.registries.judging import judge_names, pull_artifact
+    from tasks.doors.registries import judge_names, pull_artifact
 
     reference = parse_reference(arguments.reference)
     site = find_machine().site
@@ -114,7 +112,7 @@ def _pull(arguments: Namespace) -> tuple[dict[str, Any], Verdict]:
 def prepare(arguments: Namespace) -> dict[str, Any]:
     """Make the whole image of each builder on this machine's engine, by the settings that a run would find."""
     from flows.history import recorded_runs
-    from tasks.server.variables import find_site_variable
+    from tasks.server import find_site_variable
 
     with recorded_runs():
         machine = find_machine(variable=find_site_variable())

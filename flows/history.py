@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pluginyard.errors import ServerError
-from pluginyard.settings.addresses import strip_credentials
+from pluginyard.settings import strip_credentials
 
 LOCAL = "http://127.0.0.1:4200/api"
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.builds.builder import Builder
+from pluginyard.builds import Builder
 from pluginyard.errors import BuildError
-from pluginyard.settings.site import Site, load_site
+from pluginyard.settings import Site, load_site
 from tasks.doors import containers, toolchains
 from tasks.doors.builders import find_builders
 from tasks.doors.workspaces import cache_folder

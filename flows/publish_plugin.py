@@ -12,19 +12,15 @@ from prefect.runtime import flow_run
 from flows.machine import Machine, find_machine, host_version
 from flows.run import MOST_RUNS, begin
 from pluginyard.errors import PluginyardError, RepeatedCrashError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, PublishedPlugin
-from pluginyard.settings.site import choose_repository
-from pluginyard.webhooks.statuses import find_forge
+from pluginyard.forms import PublishRequest
+from pluginyard.releases import PackedArtifact, PluginBuild, PublishedPlugin
+from pluginyard.settings import choose_repository
+from pluginyard.webhooks import find_forge
 from tasks.builds import build_once, pack_artifact
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import run_in_envoy
-from tasks.registries.lookup import find_published
-from tasks.registries.publish import log_in, module_of, push_artifact, verify_artifact
-from tasks.registries.session import Registries
-from tasks.server.limits import at_most
-from tasks.server.run_page import RunPage, post_report
-from tasks.server.variables import find_site_variable
+from tasks.registries import Registries, find_published, log_in, module_of, push_artifact, verify_artifact
+from tasks.server import RunPage, at_most, find_site_variable, post_report
 from tasks.sources import checkout_source, detect_files, resolve_release
 from tasks.statuses import told_at_commit
 

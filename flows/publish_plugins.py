@@ -10,14 +10,13 @@ from prefect import flow
 from flows.machine import Machine, host_version
 from flows.publish_plugin import STEPS, publish_build
 from flows.run import begin
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.releases.batch import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
-from pluginyard.settings.site import choose_repository
+from pluginyard.forms import RepositoryRequest
+from pluginyard.releases import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
+from pluginyard.settings import choose_repository
 from tasks.doors.sources import fetches_that_end
 from tasks.doors.workspaces import open_workspace
-from tasks.registries.lookup import look_up
-from tasks.registries.session import Registries
-from tasks.server.run_page import RunPage, post_table
+from tasks.registries import Registries, look_up
+from tasks.server import RunPage, post_table
 from tasks.sources import plan_repository
 from tasks.steps import log, one_client
 

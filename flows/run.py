@@ -6,7 +6,7 @@ from prefect.runtime import flow_run
 
 from flows.machine import Machine, find_machine
 from pluginyard.errors import RepeatedCrashError
-from tasks.server.variables import find_site_variable
+from tasks.server import find_site_variable
 
 MOST_RUNS = 3
 

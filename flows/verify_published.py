@@ -10,12 +10,11 @@ from typing import Any
 from prefect import flow
 
 from flows.run import begin
-from pluginyard.audits.drift import judge_drift
-from pluginyard.forms.verify import VerifyRequest
+from pluginyard.audits import judge_drift
+from pluginyard.forms import VerifyRequest
 from tasks.doors.workspaces import open_workspace
-from tasks.registries.observe import observe_published
-from tasks.registries.session import Registries
-from tasks.server.artifacts import post_drift, read_records
+from tasks.registries import Registries, observe_published
+from tasks.server import post_drift, read_records
 from tasks.sources import list_published
 
 

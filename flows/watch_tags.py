@@ -15,13 +15,11 @@ from prefect import flow, tags
 from flows.publish_plugin import publish_plugin
 from flows.run import begin
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.settings.site import choose_repository
-from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, for_tag
-from tasks.registries.session import Registries
-from tasks.registries.tags import look_up_tags
-from tasks.server.run_page import post_watch
-from tasks.server.runs import find_deployment, look_up_runs, start_release
+from pluginyard.forms import WatchRequest
+from pluginyard.settings import choose_repository
+from pluginyard.webhooks import TagWatch, WatchedTag, for_tag
+from tasks.registries import Registries, look_up_tags
+from tasks.server import find_deployment, look_up_runs, post_watch, start_release
 from tasks.sources import read_tags
 
 

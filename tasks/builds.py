@@ -11,15 +11,13 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.builds.packing import ARCHIVE_NAME, pack_module
-from pluginyard.builds.recipe import BuiltModule
+from pluginyard.builds import ARCHIVE_NAME, BuiltModule, pack_module
 from pluginyard.errors import BuildError
-from pluginyard.gateways.judge import judge_artifact
-from pluginyard.oci.descriptors import TITLE, Descriptor, digest_of
-from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild
-from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations
-from pluginyard.sources.tree import total_size
+from pluginyard.gateways import judge_artifact
+from pluginyard.oci import TITLE, Descriptor, digest_of
+from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
+from pluginyard.settings import choose_config_media_type, choose_registry_annotations
+from pluginyard.sources import total_size
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step

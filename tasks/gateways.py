@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways.probe import Probe, ProbeResult, judge_answers, parse_probe
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.releases.plugin import PluginBuild
+from pluginyard.gateways import Probe, ProbeResult, Verdict, judge_answers, parse_probe
+from pluginyard.releases import PluginBuild
 from tasks.doors import gateways
 from tasks.steps import log, step
 

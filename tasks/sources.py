@@ -10,30 +10,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pluginyard.audits.scope import Scope, SourcePlugin, choose_names, find_source_plugins
-from pluginyard.builds.builder import Builder
+from pluginyard.audits import Scope, SourcePlugin, choose_names, find_source_plugins
+from pluginyard.builds import Builder
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.releases.batch import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
-from pluginyard.releases.plan import (
+from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
+from pluginyard.releases import (
     HostVersion,
+    PluginBuild,
+    Release,
+    RepositoryPlan,
     ask_once,
     choose_destinations,
+    find_twins,
+    keep_changed,
+    list_plugins,
     load_settings,
+    named_by_content,
+    parse_version_file,
     plan_build,
+    plan_plugins,
+    refuse_twins,
     resolve_request,
+    select_plugins,
 )
-from pluginyard.releases.plugin import PluginBuild
-from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
-from pluginyard.releases.tag import Release, parse_version_file
-from pluginyard.settings.repository import RepositorySettings
-from pluginyard.settings.site import Site
-from pluginyard.sources.paths import Read
-from pluginyard.sources.tree import Source, SourceTree
-from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, choose_watched_tags, for_tag, merge
+from pluginyard.settings import RepositorySettings, Site
+from pluginyard.sources import Read, Source, SourceTree
+from pluginyard.webhooks import TagWatch, WatchedTag, choose_watched_tags, for_tag, merge
 from tasks.doors import sources
 from tasks.steps import log, step
 

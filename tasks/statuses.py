@@ -10,9 +10,9 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from pluginyard.errors import PluginyardError
-from pluginyard.releases.tag import Release
-from pluginyard.sources.tree import Source
-from pluginyard.webhooks.statuses import Forge, find_forge
+from pluginyard.releases import Release
+from pluginyard.sources import Source
+from pluginyard.webhooks import Forge, find_forge
 from tasks.doors import statuses
 from tasks.doors.statuses import CommitState
 from tasks.steps import log, step

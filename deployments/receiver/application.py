@@ -24,9 +24,17 @@ from deployments.receiver.runs import Runs
 from deployments.receiver.slow_clients import limit_waiting
 from deployments.receiver.trusted import Trusted, read_file
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.settings.receiver import ReceiverSettings, load_receiver_settings
-from pluginyard.webhooks.admission import Receipts, TokenBuckets
-from pluginyard.webhooks.deliveries import DELIVERY, EVENT, Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
+from pluginyard.settings import ReceiverSettings, load_receiver_settings
+from pluginyard.webhooks import (
+    DELIVERY,
+    EVENT,
+    Delivery,
+    IgnoredDelivery,
+    Receipts,
+    RefusedDelivery,
+    TokenBuckets,
+    judge_delivery,
+)
 
 MOST_WAITING = 256
 MOST_AT_WORK = 256

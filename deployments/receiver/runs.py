@@ -14,7 +14,7 @@ from prefect.events.clients import get_events_client
 from prefect.events.filters import EventFilter, EventIDFilter
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from pluginyard.webhooks.deliveries import Delivery, choose_next_key
+from pluginyard.webhooks import Delivery, choose_next_key
 
 EVENT_SECONDS = 5
 _ASKED_BY = "pluginyard.asked-by"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.trusted import SECRETS_FILE, TrustedRepositories, load_trusted
+from pluginyard.settings import SECRETS_FILE, TrustedRepositories, load_trusted
 
 _log = logging.getLogger(__name__)
 

@@ -31,10 +31,8 @@ from pydantic import SecretStr
 from deployments.register.deploy import deploy
 from deployments.register.work_pools import POOL, RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError, PluginyardError
-from pluginyard.settings.site import Site, load_site
-from pluginyard.settings.site_variable import SITE_VARIABLE, check_site_variable
-from tasks.server.blocks import RegistryCredentials
-from tasks.server.limits import LIMIT_PREFIX
+from pluginyard.settings import SITE_VARIABLE, Site, check_site_variable, load_site
+from tasks.server import LIMIT_PREFIX, RegistryCredentials
 
 AUTOMATIONS = Path(__file__).parent / "automations.yaml"
 NOTIFY_BLOCK = "pluginyard-notify"

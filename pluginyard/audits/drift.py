@@ -10,7 +10,7 @@ from pluginyard.audits.records import Record, RecordedVersion
 from pluginyard.audits.rules import DriftFinding, drifted
 from pluginyard.audits.scope import Scope, SeenPlugin, SeenVersion, SourcePlugin
 from pluginyard.errors import BatchError, VerificationError
-from pluginyard.oci.references import Destination
+from pluginyard.oci import Destination
 from pluginyard.rules import ERROR, WARNING
 from pluginyard.versions import LATEST, choose_newest_stable
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from pluginyard.oci.references import Destination
+from pluginyard.oci import Destination
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 
 from pluginyard.audits.records import Record
 from pluginyard.errors import PluginyardError, RequestError
-from pluginyard.oci.references import Destination
-from pluginyard.releases.tag import Release, nearest_names, parse_release_tag
-from pluginyard.settings.repository import Gateway
-from pluginyard.sources.tree import SourceTag
+from pluginyard.oci import Destination
+from pluginyard.releases import Release, nearest_names, parse_release_tag
+from pluginyard.settings import Gateway
+from pluginyard.sources import SourceTag
 from pluginyard.versions import find_semver
 
 # The version of a plugin that declares none: commit time and commit (pluginyard.releases.tag.version_of_commit).

@@ -19,7 +19,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.descriptors import canonical_json, digest_of
+from pluginyard.oci import canonical_json, digest_of
 from pluginyard.parsing import load_model
 
 DEFINITION = "builder.yaml"

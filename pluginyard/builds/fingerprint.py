@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pluginyard.oci.descriptors import canonical_json, digest_of
-from pluginyard.sources.tree import Document, SourceFile
+from pluginyard.oci import canonical_json, digest_of
+from pluginyard.sources import Document, SourceFile
 
 FORMAT = 1
 """Raised when packing or the manifest changes, so that old results are not taken for new ones."""

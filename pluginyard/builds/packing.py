@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from pluginyard.oci.descriptors import ARCHIVE_LAYER, TITLE, Descriptor
+from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor
 
 ARCHIVE_NAME = "plugin.tar.gz"
 MODULE_NAME = "plugin.wasm"

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pluginyard.settings.addresses import Address, RegistryAddress
+from pluginyard.settings import Address, RegistryAddress
 
 RepositoryField = Annotated[
     Address,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from pluginyard.forms.destinations import PlainHttpField, RegistriesField, RepositoryField, SourceRequest
-from pluginyard.settings.repository import Gateway
+from pluginyard.settings import Gateway
 
 
 class VerifyRequest(SourceRequest):

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator
 
 from pluginyard.forms.destinations import DestinationRequest, PlainHttpField, RegistriesField
-from pluginyard.settings.addresses import Address
+from pluginyard.settings import Address
 
 
 class WatchRequest(DestinationRequest):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Any
 
-from pluginyard.oci.descriptors import canonical_json
+from pluginyard.oci import canonical_json
 
 LISTENER = "probe"
 _TYPE = "type.googleapis.com/"

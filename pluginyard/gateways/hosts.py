@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from pluginyard.gateways.wasm.module import Signature, parse_signature
+from pluginyard.gateways.signature import Signature, parse_signature
 
 ABI_EXPORT = "proxy_abi_version_"
 _ENV = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import Descriptor, StoredManifest, canonical_json, digest_of
+from pluginyard import oci
+from pluginyard.oci import Descriptor, StoredManifest, canonical_json, digest_of
 from pluginyard.releases.plugin import PluginBuild
 
 CONFIG_CONTENT = b"{}"

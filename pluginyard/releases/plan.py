@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pluginyard.builds.builder import Builder, choose_builder
-from pluginyard.builds.fingerprint import fingerprint_of
-from pluginyard.builds.recipe import MIB, BuildSettings, Limits, plan_recipe
+from pluginyard.builds import MIB, Builder, BuildSettings, Limits, choose_builder, fingerprint_of, plan_recipe
 from pluginyard.errors import PluginyardError, RequestError, SourceError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.oci.descriptors import SPEC
-from pluginyard.oci.references import Destination, check_tag, parse_destination
+from pluginyard.forms import PublishRequest, VerifyRequest
+from pluginyard.oci import SPEC, Destination, check_tag, parse_destination
 from pluginyard.releases.plugin import Plugin, PluginBuild
 from pluginyard.releases.tag import (
     Release,
@@ -26,14 +22,9 @@ from pluginyard.releases.tag import (
     parse_version_file,
     version_of_commit,
 )
-from pluginyard.settings.registries import refuse_contradictions
-from pluginyard.settings.repository import FILE_NAME, RepositorySettings, load_configuration
-from pluginyard.settings.site import Site
-from pluginyard.sources.contexts import collect_context
-from pluginyard.sources.documents import find_documents
-from pluginyard.sources.paths import Read, follow_link
-from pluginyard.sources.tree import Source, SourceTree
-from pluginyard.specs.check import check_spec, choose_placement
+from pluginyard.settings import FILE_NAME, RepositorySettings, Site, load_configuration, refuse_contradictions
+from pluginyard.sources import Read, Source, SourceTree, collect_context, find_documents, follow_link
+from pluginyard.specs import check_spec, choose_placement
 
 HostVersion = Callable[[Builder], str]
 """Return the version of this machine's own toolchain if that will build, empty for a container."""

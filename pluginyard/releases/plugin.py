@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pluginyard.builds.recipe import BuildSettings, Recipe
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci.descriptors import Descriptor, StoredManifest
-from pluginyard.oci.references import ArtifactReference, Destination
+from pluginyard.builds import BuildSettings, Recipe
+from pluginyard.gateways import Verdict
+from pluginyard.oci import ArtifactReference, Descriptor, Destination, StoredManifest
 from pluginyard.releases.tag import Release
-from pluginyard.settings.repository import RepositorySettings
-from pluginyard.sources.tree import Document, Source, SourceFile, total_size
+from pluginyard.settings import RepositorySettings
+from pluginyard.sources import Document, Source, SourceFile, total_size
 
 
 @dataclass(frozen=True)

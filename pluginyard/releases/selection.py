@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from pluginyard.builds.builder import Builder, choose_builder
+from pluginyard.builds import Builder, choose_builder
 from pluginyard.errors import RequestError, SourceError
-from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.forms import RepositoryRequest
 from pluginyard.releases.tag import Release, check_language, nearest_names
-from pluginyard.settings.repository import RepositorySettings
-from pluginyard.sources.tree import SourceTree
+from pluginyard.settings import RepositorySettings
+from pluginyard.sources import SourceTree
 
 # What is published already is skipped in any case, so both words ask for the same.
 EVERY = ("all", "changed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluginyard.audits.drift import Drift
+from pluginyard.audits import Drift
 from pluginyard.reports.release import escape, render_list, render_table
 
 _LISTED = 50

@@ -10,17 +10,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from pluginyard import errors
-from pluginyard.audits.rules import DRIFT_RULES
-from pluginyard.builds.builder import Definition
+from pluginyard.audits import DRIFT_RULES
+from pluginyard.builds import Definition
 from pluginyard.errors import PluginyardError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.forms.watch import WatchRequest
+from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.rules import RULES, Rule
-from pluginyard.settings.receiver import ReceiverSettings
-from pluginyard.settings.repository import RepositorySettings
-from pluginyard.settings.site import Site
+from pluginyard.settings import ReceiverSettings, RepositorySettings, Site
 
 _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all

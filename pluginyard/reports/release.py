@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pluginyard.releases.plugin import PublishedPlugin
+from pluginyard.releases import PublishedPlugin
 
 # What a code block of the run page shows without scrolling, in a window of 1400 pixels.
 _COLUMNS = 90

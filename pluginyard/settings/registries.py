@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.quirks import UNKNOWN_CONFIG, find_quirks, matches_host
+from pluginyard.oci import UNKNOWN_CONFIG, find_quirks, matches_host
 from pluginyard.settings.repository import RegistrySettings, RepositorySettings
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pluginyard.oci.descriptors import CREATED, REVISION, VERSION
+from pluginyard.oci import CREATED, REVISION, VERSION
 from pluginyard.parsing import load_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from pluginyard.oci.descriptors import ICON, README, SPEC
+from pluginyard.oci import ICON, README, SPEC
 from pluginyard.sources.paths import Read, follow_link
 from pluginyard.sources.tree import SUBMODULE, Document, SourceTree
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pluginyard.oci.retries import is_transient_status
-from pluginyard.settings.addresses import strip_credentials
+from pluginyard.oci import is_transient_status
+from pluginyard.settings import strip_credentials
 
 _LATER = "try later"
 _ADDRESS = "check the address, and git's own credentials: a credential helper, or a key for ssh"

@@ -15,14 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.releases.keys import release_key, stands_for
-from pluginyard.settings.trusted import (
-    FULL_NAME,
-    TrustedRepositories,
-    TrustedRepository,
-    find_trusted,
-)
+from pluginyard.forms import PublishRequest
+from pluginyard.releases import release_key, stands_for
+from pluginyard.settings import FULL_NAME, TrustedRepositories, TrustedRepository, find_trusted
 from pluginyard.webhooks.events import Asked, EventRepository, IrrelevantError, MalformedError, read_event
 
 SIGNATURE, DELIVERY, EVENT = "x-hub-signature-256", "x-github-delivery", "x-github-event"

@@ -16,9 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from pluginyard.errors import RequestError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.releases.keys import release_key
-from pluginyard.releases.tag import choose_release, parse_release_tag
+from pluginyard.forms import PublishRequest
+from pluginyard.releases import choose_release, parse_release_tag, release_key
 
 MANUAL_EVENT = "publish-plugin"
 _TAGS, _HEADS = "refs/tags/", "refs/heads/"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pluginyard.settings.trusted import ADDRESS, FULL_NAME
+from pluginyard.settings import ADDRESS, FULL_NAME
 
 TOKEN, API = "PLUGINYARD_GITHUB_TOKEN", "PLUGINYARD_GITHUB_API"
 _GITHUB, _GITHUB_API = "https://github.com", "https://api.github.com"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pluginyard.builds.builder import Builder, load_builder
+from pluginyard.builds import Builder, load_builder
 from pluginyard.errors import ConfigurationError
 
 LARGEST_FILE = 16 * 1024 * 1024

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import requests
 
 from pluginyard.errors import StatusError, StatusUnavailableError
-from pluginyard.oci.retries import choose_delay, is_transient_status
-from pluginyard.settings.trusted import FULL_NAME
+from pluginyard.oci import choose_delay, is_transient_status
+from pluginyard.settings import FULL_NAME
 
 CommitState = Literal["pending", "success", "failure", "error"]
 GITHUB_API = "https://api.github.com"

@@ -6,13 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Literal
 
+from pluginyard import oci
 from pluginyard.errors import RegistryUnavailableError, VersionTakenError
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import StoredManifest
-from pluginyard.oci.manifests import annotations_of, layers_of
-from pluginyard.oci.references import Destination
-from pluginyard.releases.batch import PlannedPlugin, RepositoryPlan, as_snapshot
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild
+from pluginyard.oci import Destination, StoredManifest, annotations_of, layers_of
+from pluginyard.releases import PackedArtifact, PlannedPlugin, PluginBuild, RepositoryPlan, as_snapshot
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 

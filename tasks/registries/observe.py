@@ -10,20 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pluginyard.audits.records import Record, RecordedVersion
-from pluginyard.audits.scope import Scope, SeenPlugin, SeenVersion, newest_versions
+from pluginyard import oci
+from pluginyard.audits import Record, RecordedVersion, Scope, SeenPlugin, SeenVersion, newest_versions
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import StoredManifest
-from pluginyard.oci.manifests import annotations_of, blobs_of
-from pluginyard.oci.references import Destination
+from pluginyard.forms import VerifyRequest
+from pluginyard.gateways import Verdict
+from pluginyard.oci import Destination, StoredManifest, annotations_of, blobs_of
 from pluginyard.rules import ERROR
 from pluginyard.versions import LATEST
-from pluginyard.webhooks.watch.tags import DAY
-from tasks.doors.registries import ArtifactRepository
-from tasks.doors.registries.judging import pull_artifact
+from pluginyard.webhooks import DAY
+from tasks.doors.registries import ArtifactRepository, pull_artifact
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 

@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, VerificationError
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci.descriptors import StoredManifest
-from pluginyard.oci.references import Destination
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication
-from tasks.doors.registries import ArtifactRepository, publishing
-from tasks.doors.registries.answers import version_taken
-from tasks.doors.registries.judging import pull_artifact, write_module
+from pluginyard.gateways import Verdict
+from pluginyard.oci import Destination, StoredManifest
+from pluginyard.releases import PackedArtifact, PluginBuild, Publication
+from tasks.doors.registries import ArtifactRepository, publishing, pull_artifact, version_taken, write_module
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 

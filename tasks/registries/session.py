@@ -8,11 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pluginyard.oci.references import Destination
-from pluginyard.settings.site import Site
+from pluginyard.oci import Destination
+from pluginyard.settings import Site
 from tasks.doors import registries
 from tasks.doors.registries import Access, ArtifactRepository, Connection, Credentials, access_to, new_session
-from tasks.server.blocks import find_credentials
+from tasks.server import find_credentials
 
 # A connection that was idle for longer may be dead without a sign of it: firewalls forget.
 IDLE_SECONDS = 60

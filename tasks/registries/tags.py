@@ -8,12 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from pluginyard import oci
 from pluginyard.errors import PluginyardError
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.manifests import annotations_of
-from pluginyard.oci.references import Destination
-from pluginyard.webhooks.watch.old_tags import judge_old
-from pluginyard.webhooks.watch.tags import TagWatch, WatchedTag, judge_published
+from pluginyard.oci import Destination, annotations_of
+from pluginyard.webhooks import TagWatch, WatchedTag, judge_old, judge_published
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 

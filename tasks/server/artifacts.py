@@ -10,11 +10,10 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
-from pluginyard.audits.drift import Drift
-from pluginyard.audits.records import Record, parse_record, record_key
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.oci.references import Destination
-from pluginyard.reports.drift import render_drift
+from pluginyard.audits import Drift, Record, parse_record, record_key
+from pluginyard.forms import VerifyRequest
+from pluginyard.oci import Destination
+from pluginyard.reports import render_drift
 from tasks.steps import log, step
 
 

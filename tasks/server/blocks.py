@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.site import Site
+from pluginyard.settings import Site
 from tasks.doors import registries
 from tasks.doors.registries import Credentials
 

@@ -10,7 +10,7 @@ import httpx
 from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 from prefect.concurrency.sync import concurrency
 
-from pluginyard.settings.site import Site
+from pluginyard.settings import Site
 from tasks.steps import log
 
 LIMIT_PREFIX = "pluginyard-"

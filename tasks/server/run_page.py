@@ -20,13 +20,11 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext
 
 from pluginyard.errors import InternalError
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.releases.batch import RepositoryPlan
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication, PublishedPlugin
-from pluginyard.reports.release import render_markdown
-from pluginyard.webhooks.watch.tags import TagWatch
+from pluginyard.forms import RepositoryRequest, WatchRequest
+from pluginyard.gateways import Verdict
+from pluginyard.releases import PackedArtifact, PluginBuild, Publication, PublishedPlugin, RepositoryPlan
+from pluginyard.reports import render_markdown
+from pluginyard.webhooks import TagWatch
 from tasks.steps import log, one_client, step
 
 Result = TypeVar("Result")

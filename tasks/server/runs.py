@@ -13,9 +13,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.releases.keys import stands_for
-from pluginyard.webhooks.watch.tags import ENDED, WatchedTag, choose_here, is_shared, judge_run
+from pluginyard.forms import PublishRequest
+from pluginyard.releases import stands_for
+from pluginyard.webhooks import ENDED, WatchedTag, choose_here, is_shared, judge_run
 from tasks.steps import log, step
 
 _ASKED_BY = "pluginyard.asked-by"

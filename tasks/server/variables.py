@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pluginyard.settings.site_variable import SITE_VARIABLE, check_site_variable
+from pluginyard.settings import SITE_VARIABLE, check_site_variable
 from tasks.steps import one_client
 
 

@@ -14,11 +14,10 @@ from prefect.variables import Variable
 from pydantic import SecretStr
 
 from flows.publish_plugins import publish_plugins
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.settings.site_variable import SITE_VARIABLE
+from pluginyard.forms import RepositoryRequest
+from pluginyard.settings import SITE_VARIABLE
 from tasks.builds import build_once
-from tasks.server.blocks import RegistryCredentials
-from tasks.server.limits import LIMIT_PREFIX
+from tasks.server import LIMIT_PREFIX, RegistryCredentials
 from tests.machine.registries import RunningRegistry, basic_registry  # noqa: F401
 
 

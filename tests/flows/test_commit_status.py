@@ -12,7 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from flows.publish_plugin import publish_plugin
 from pluginyard.errors import BuildError, RepeatedCrashError
-from pluginyard.forms.publish import PublishRequest
+from pluginyard.forms import PublishRequest
 from tests.machine.example_repository import commit, git
 from tests.machine.status_forge import StatusForge, run_status_forge
 

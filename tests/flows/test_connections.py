@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.oci.references import Destination
-from pluginyard.settings.site import load_site
+from pluginyard.oci import Destination
+from pluginyard.settings import load_site
 from tasks.doors.registries import Credentials
+from tasks.registries import Registries
 from tasks.registries import session as connections
-from tasks.registries.session import IDLE_SECONDS, Registries
+from tasks.registries.session import IDLE_SECONDS
 
 PLACE, OTHER = Destination("r.example.com", "plugins"), Destination("else.example.com", "plugins")
 

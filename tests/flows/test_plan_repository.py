@@ -11,11 +11,11 @@ import pytest
 
 from flows.machine import find_machine, host_version
 from pluginyard.errors import AuthenticationError, RegistryUnavailableError
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.oci.references import Destination
-from pluginyard.releases.batch import PlannedPlugin, RepositoryPlan
+from pluginyard.forms import RepositoryRequest
+from pluginyard.oci import Destination
+from pluginyard.releases import PlannedPlugin, RepositoryPlan
 from tasks.doors.registries import ArtifactRepository
-from tasks.registries.lookup import look_up
+from tasks.registries import look_up
 from tasks.sources import plan_repository
 from tests.machine.example_repository import commit, git
 

@@ -14,8 +14,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.context import TaskRunContext
 from prefect.runtime import flow_run
 
+from tasks.server import RunPage
 from tasks.server import run_page as reports
-from tasks.server.run_page import RunPage
 from tasks.steps import step
 
 THREADS = 4

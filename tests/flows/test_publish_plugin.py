@@ -15,7 +15,7 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 
 from flows.publish_plugin import publish_plugin
 from pluginyard.errors import PluginyardError, RequestError, SourceError, VersionTakenError
-from pluginyard.forms.publish import PublishRequest
+from pluginyard.forms import PublishRequest
 from tests.machine.example_repository import commit, git, make_repository
 
 TAG = "wasm-go-request-block-v1.0.0"

@@ -12,7 +12,7 @@ import pytest
 
 from flows.publish_plugins import publish_plugins
 from pluginyard.errors import BatchError, RequestError
-from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.forms import RepositoryRequest
 from tasks.doors.workspaces import Workspace, open_workspace
 from tests.machine.example_repository import commit
 

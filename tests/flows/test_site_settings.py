@@ -16,12 +16,10 @@ from prefect.variables import Variable
 from flows.publish_plugins import publish_plugins
 from flows.run import refuse_after_crashes
 from pluginyard.errors import ConfigurationError, RepeatedCrashError
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.oci.references import parse_destination
-from pluginyard.settings.site import load_site
-from pluginyard.settings.site_variable import SITE_VARIABLE
-from tasks.server.blocks import RegistryCredentials, find_credentials
-from tasks.server.limits import LIMIT_PREFIX, at_most
+from pluginyard.forms import RepositoryRequest
+from pluginyard.oci import parse_destination
+from pluginyard.settings import SITE_VARIABLE, load_site
+from tasks.server import LIMIT_PREFIX, RegistryCredentials, at_most, find_credentials
 
 
 @pytest.fixture

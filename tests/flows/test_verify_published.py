@@ -14,11 +14,10 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.publish_plugin import publish_plugin
 from flows.verify_published import verify_published
-from pluginyard.audits.records import record_key
+from pluginyard.audits import record_key
 from pluginyard.errors import BatchError, RequestError, VerificationError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.oci.references import parse_destination
+from pluginyard.forms import PublishRequest, VerifyRequest
+from pluginyard.oci import parse_destination
 from tests.machine.example_repository import commit, git, make_repository
 
 FOLDER = "plugins/wasm-go/extensions/request-block"
@@ -237,7 +236,7 @@ def test_a_registry_that_cannot_be_read_fails_the_run_and_holds_back_no_other(ya
 
 
 def publish_by_hand(layout: Path, tag: str, manifest: dict[str, Any]) -> None:
-    from pluginyard.oci.descriptors import canonical_json, digest_of
+    from pluginyard.oci import canonical_json, digest_of
 
     content = canonical_json(manifest)
     blob(layout, digest_of(content)).write_bytes(content)

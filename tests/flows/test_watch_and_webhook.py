@@ -12,9 +12,9 @@ from prefect.states import Failed
 
 from deployments.receiver.runs import Runs, StartedRun
 from flows.watch_tags import watch_tags
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.releases.keys import release_key
-from pluginyard.webhooks.deliveries import Delivery, judge_delivery
+from pluginyard.forms import WatchRequest
+from pluginyard.releases import release_key
+from pluginyard.webhooks import Delivery, judge_delivery
 from tests.machine.example_repository import git
 from tests.machine.github import REPOSITORY, SECRET, call, sent, tag_event
 from tests.machine.judged import ORG_SECRET, trusted

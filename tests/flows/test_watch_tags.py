@@ -15,7 +15,7 @@ from prefect.states import Failed
 
 from flows.watch_tags import watch_tags
 from pluginyard.errors import BatchError
-from pluginyard.forms.watch import WatchRequest
+from pluginyard.forms import WatchRequest
 from tests.machine.example_repository import commit, git
 from tests.machine.watched import FOLDER, TAG, release, runs_of, set_state, states
 

@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds.builder import load_builder
-from pluginyard.builds.recipe import BuiltModule, Limits, plan_recipe
-from pluginyard.builds.sandbox import container_config
+from pluginyard.builds import BuiltModule, Limits, container_config, load_builder, plan_recipe
 from pluginyard.errors import BuildError
-from pluginyard.oci.descriptors import digest_of
+from pluginyard.oci import digest_of
 from tasks.doors.containers import build_in_container, ensure_builder_image
 from tasks.doors.containers.running import run_step
 from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = """
     import sys
     from pathlib import Path
-    from pluginyard.builds.recipe import BuildSettings
+    from pluginyard.builds import BuildSettings
     from tasks.doors.containers import find_engine
     from tests.machine.builds import Bench
 

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds.builder import Builder
-from pluginyard.builds.recipe import BuildSettings, BuiltModule, Limits, plan_recipe
+from pluginyard.builds import Builder, BuildSettings, BuiltModule, Limits, plan_recipe
 from pluginyard.errors import BuildError, FetchUnavailableError, SourceError
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import HostToolchain, build_on_host, find_toolchain

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.audits.drift import Drift, judge_drift
-from pluginyard.audits.records import Record
-from pluginyard.audits.scope import Scope, SourcePlugin
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.oci.references import Destination
-from pluginyard.settings.site import Site
-from pluginyard.webhooks.watch.tags import DAY
+from pluginyard.audits import Drift, Record, Scope, SourcePlugin, judge_drift
+from pluginyard.forms import VerifyRequest
+from pluginyard.oci import Destination
+from pluginyard.settings import Site
+from pluginyard.webhooks import DAY
 from tasks.doors.registries import move_latest, push_version
-from tasks.registries.observe import observe_published
-from tasks.registries.session import Registries
+from tasks.registries import Registries, observe_published
 from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry

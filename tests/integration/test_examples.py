@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.gateways.judge import judge_documents, judge_module
-from pluginyard.gateways.probe import LOAD_ONLY, parse_probe
-from pluginyard.settings.repository import load_configuration
+from pluginyard.gateways import parse_probe
+from pluginyard.gateways.judge.verdicts import judge_documents, judge_module
+from pluginyard.gateways.probe import LOAD_ONLY
+from pluginyard.settings import load_configuration
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.example_repository import BROKEN_PLUGINS, HIGRESS_PLUGINS, git, make_repository, release_tags
 from tests.machine.git_daemon import GitDaemon

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways.probe import LOAD_ONLY, Exchange, Probe, ProbeResult, judge_answers, parse_probe
+from pluginyard.gateways import Exchange, Probe, ProbeResult, judge_answers, parse_probe
+from pluginyard.gateways.probe import LOAD_ONLY
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.host_toolchains import CompiledPlugins
 from tests.machine.processes import processes_in

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from pluginyard.gateways.hosts import ENVOY, HIGRESS
-from pluginyard.gateways.judge import judge_module
+from pluginyard.gateways.judge.verdicts import judge_module
+from pluginyard.gateways.signature import Signature
 from pluginyard.gateways.verdict import GatewayVerdict
-from pluginyard.gateways.wasm.module import Signature
 from tasks.doors.gateways import Envoy
 from tests.machine.wasm_builder import custom, module, name, plugin, section
 

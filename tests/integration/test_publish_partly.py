@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import PluginyardError, RegistryUnavailableError
-from pluginyard.oci.references import Destination
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication
-from pluginyard.settings.site import Site
-from tasks.registries.publish import push_artifact
-from tasks.registries.session import Registries
+from pluginyard.oci import Destination
+from pluginyard.releases import PackedArtifact, PluginBuild, Publication
+from pluginyard.settings import Site
+from tasks.registries import Registries, push_artifact
 from tests.machine.artifacts import SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from pluginyard.errors import AuthenticationError, RegistryError
-from pluginyard.oci.references import Destination
-from pluginyard.settings.site import Site
+from pluginyard.oci import Destination
+from pluginyard.settings import Site
 from tasks.doors.registries import (
     Access,
     ArtifactRepository,
@@ -21,7 +21,7 @@ from tasks.doors.registries import (
     open_repository,
     push_version,
 )
-from tasks.registries.session import Registries
+from tasks.registries import Registries
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import PASSWORD, USERNAME, RunningRegistry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.oci.references import Destination
+from pluginyard.oci import Destination
 from tasks.doors.registries import Access, move_latest, open_repository, push_version
 from tests.machine.artifacts import FAST, README, SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.registries import RunningRegistry

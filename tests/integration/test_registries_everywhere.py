@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pluginyard.errors import RegistryError, VersionTakenError
-from pluginyard.oci.descriptors import INDEX, Descriptor, StoredManifest, canonical_json, digest_of
+from pluginyard.oci import INDEX, Descriptor, StoredManifest, canonical_json, digest_of
 from tasks.doors.registries import copy_artifact, move_latest, open_repository, push_version
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 

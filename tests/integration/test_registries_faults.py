@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import INDEX, StoredManifest, digest_of
+from pluginyard.oci import INDEX, StoredManifest, digest_of
 from tasks.doors.registries import copy_artifact, push_version
 from tests.machine.artifacts import FAST, make_artifact, new_name, stored_blob, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy

@@ -10,10 +10,8 @@ import pytest
 
 from flows.__main__ import main
 from pluginyard.errors import RegistryError
-from pluginyard.oci.descriptors import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, StoredManifest, canonical_json
-from pluginyard.oci.references import Destination
-from tasks.doors.registries import ArtifactRepository, open_repository, push_version
-from tasks.doors.registries.judging import pull_artifact
+from pluginyard.oci import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, Destination, StoredManifest, canonical_json
+from tasks.doors.registries import ArtifactRepository, open_repository, pull_artifact, push_version
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry

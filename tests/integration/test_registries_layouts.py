@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import RegistryError
-from pluginyard.oci.descriptors import REF_NAME
-from pluginyard.oci.references import Destination
+from pluginyard.oci import REF_NAME, Destination
 from tasks.doors.registries import ArtifactRepository, copy_artifact, open_repository, push_version
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact
 

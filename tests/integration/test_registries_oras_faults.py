@@ -16,11 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import Descriptor, digest_of
-from pluginyard.oci.quirks import UNKNOWN_CONFIG
-from pluginyard.oci.references import Destination
-from pluginyard.releases.manifest import render_manifest
+from pluginyard import oci
+from pluginyard.oci import UNKNOWN_CONFIG, Descriptor, Destination, digest_of
+from pluginyard.releases import render_manifest
 from tasks.doors.registries import ArtifactRepository, copy_artifact, open_repository, push_blobs, push_version
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy

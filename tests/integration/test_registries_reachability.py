@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 
 from pluginyard.errors import ConfigurationError, RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import Descriptor, digest_of
-from pluginyard.oci.references import Destination
-from pluginyard.settings.site import Site
+from pluginyard.oci import Descriptor, Destination, digest_of
+from pluginyard.settings import Site
 from tasks.doors.registries import Access, access_to, open_repository
-from tasks.registries.session import Registries
+from tasks.registries import Registries
 from tests.machine.artifacts import FAST, new_name, through
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy

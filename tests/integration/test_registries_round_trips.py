@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import VersionTakenError
-from pluginyard.oci.references import Destination
-from tasks.doors.registries import ArtifactRepository, move_latest, open_repository, push_version
-from tasks.doors.registries.judging import pull_artifact
+from pluginyard.oci import Destination
+from tasks.doors.registries import ArtifactRepository, move_latest, open_repository, pull_artifact, push_version
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact, new_name
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import Descriptor, digest_of
+from pluginyard.oci import Descriptor, digest_of
 from tasks.doors.registries import move_latest, push_version
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, stored_blob, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy

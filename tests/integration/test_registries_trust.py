@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.oci.references import Destination
+from pluginyard.oci import Destination
 from tasks.doors.registries import Access, ArtifactRepository, Credentials, open_repository, push_version, tag_lists
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 from tests.machine.certificates import make_certificate

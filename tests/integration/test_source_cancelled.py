@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.sources.tree import Source
+from pluginyard.sources import Source
 from tasks.doors import sources
 from tests.machine.processes import processes_naming
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.sources.tree import Source
+from pluginyard.sources import Source
 from tasks.doors import sources
 from tests.machine.certificates import make_certificate
 from tests.machine.example_repository import commit, git

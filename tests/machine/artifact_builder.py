@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pluginyard.gateways.judge import judge_artifact
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import ICON, README, SPEC, Descriptor, StoredManifest, digest_of
+from pluginyard import oci
+from pluginyard.gateways import Verdict, judge_artifact
+from pluginyard.oci import ICON, README, SPEC, Descriptor, StoredManifest, digest_of
 from tests.machine.wasm_builder import plugin
 
 CONFIG = "application/vnd.oci.image.config.v1+json"

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import Descriptor, StoredManifest, digest_of
-from pluginyard.oci.quirks import UNKNOWN_CONFIG
-from pluginyard.oci.references import Destination
-from pluginyard.releases.manifest import render_manifest
+from pluginyard import oci
+from pluginyard.oci import UNKNOWN_CONFIG, Descriptor, Destination, StoredManifest, digest_of
+from pluginyard.releases import render_manifest
 from tasks.doors.registries import Access, ArtifactRepository, Credentials, OpenContent, open_repository, push_version
 from tests.machine.faulty_proxy import FaultyProxy
 from tests.machine.registries import KINDS, RunningRegistry

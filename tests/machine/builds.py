@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds.builder import Builder, load_builder
-from pluginyard.builds.recipe import BuildSettings, BuiltModule, Limits, plan_recipe
+from pluginyard.builds import Builder, BuildSettings, BuiltModule, Limits, load_builder, plan_recipe
 from tasks.doors.builders import find_builders
 from tasks.doors.containers import Engine, build_in_container, ensure_builder_image
 from tests.machine.example_repository import HIGRESS_PLUGINS

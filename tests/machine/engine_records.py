@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from pluginyard.builds.sandbox import RUN_LABEL
+from pluginyard.builds import RUN_LABEL
 from tasks.doors.containers import Engine
 from tests.machine.command_line import CommandLine
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builds.recipe import BuildSettings
+from pluginyard.builds import BuildSettings
 from tasks.doors.containers import Engine, find_engine
 from tests.machine.debian import MissingPackageError, can_install
 from tests.machine.engine import EngineFolders, EngineHandle, default_root, start, status, stop

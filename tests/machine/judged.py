@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pluginyard.settings.trusted import TrustedRepository
-from pluginyard.webhooks.deliveries import Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
+from pluginyard.settings import TrustedRepository
+from pluginyard.webhooks import Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
 from tests.machine.github import SECRET, Sent, sent, tag_event
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"

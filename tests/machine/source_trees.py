@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 
-from pluginyard.sources.paths import Read
-from pluginyard.sources.tree import LINK, REGULAR, SourceFile, SourceTree
+from pluginyard.sources import LINK, Read, SourceFile, SourceTree
+from pluginyard.sources.tree import REGULAR
 
 
 def tree_of(files: Mapping[str, str], links: Collection[str] = ()) -> tuple[SourceTree, Read]:

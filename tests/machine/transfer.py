@@ -11,8 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pluginyard.oci.descriptors import Descriptor
-from pluginyard.oci.references import parse_destination
+from pluginyard.oci import Descriptor, parse_destination
 from tasks.doors.registries import Access, open_repository
 
 MEGABYTE = 1024 * 1024

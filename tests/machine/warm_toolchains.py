@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pluginyard.builds.recipe import BuildSettings, plan_recipe
+from pluginyard.builds import BuildSettings, plan_recipe
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import build_on_host, find_toolchain
 from tests.machine.builds import FOLDER, GO_PLUGIN, pack_context

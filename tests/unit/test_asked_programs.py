@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builds.builder import Builder, load_builder
+from pluginyard.builds import Builder, load_builder
 from tasks.doors.gateways import find_envoy
 from tasks.doors.toolchains import find_toolchain
 

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from pluginyard.gateways.signature import Signature, parse_signature
 from pluginyard.gateways.wasm.outline import READERS, Export, Import, Outline, check_name_section
-from pluginyard.gateways.wasm.payloads import CORRUPTED, MalformedModuleError, Payload, Signature, parse_signature
+from pluginyard.gateways.wasm.payloads import CORRUPTED, MalformedModuleError, Payload
 
 __all__ = [
     "Export",

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pluginyard.gateways.signature import Signature
 from pluginyard.gateways.wasm.payloads import (
     CORRUPTED,
     KINDS,
@@ -14,7 +15,6 @@ from pluginyard.gateways.wasm.payloads import (
     MAX_IMPORTS,
     MalformedModuleError,
     Payload,
-    Signature,
     read_functions,
     read_types,
     skip_limits,

@@ -7,10 +7,9 @@ included, since current toolchains write them. The counts are V8's own limits (w
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
-from functools import lru_cache
 
 from pluginyard.errors import VerdictError
+from pluginyard.gateways.signature import Signature
 
 MAX_TYPES = MAX_FUNCTIONS = 1_000_000
 MAX_IMPORTS = MAX_EXPORTS = 100_000
@@ -25,7 +24,6 @@ _VALUE_TYPES = {
     0x6F: "externref", 0x6E: "anyref", 0x6D: "eqref", 0x6C: "i31ref", 0x6B: "structref", 0x6A: "arrayref",
     0x69: "exnref", 0x68: "contref",
 }  # fmt: skip
-_LETTERS = {"i": "i32", "I": "i64", "f": "f32", "F": "f64"}
 _REC, _SUB, _SUB_FINAL, _FUNC, _STRUCT, _ARRAY = 0x4E, 0x50, 0x4F, 0x60, 0x5F, 0x5E
 _REF_NULL, _REF = 0x63, 0x64
 
@@ -36,25 +34,6 @@ class MalformedModuleError(VerdictError):
     def __init__(self, message: str, *, reason: str = NOT_BYTECODE, remedy: str = "") -> None:
         super().__init__(message, subject="plugin.wasm", remedy=remedy or "build the module again")
         self.reason = reason
-
-
-@dataclass(frozen=True)
-class Signature:
-    """Hold the parameter and result types of a function."""
-
-    params: tuple[str, ...] = ()
-    results: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        """Return the types as the gateway's log writes them."""
-        return f"{' '.join(self.params) or 'void'} -> {' '.join(self.results) or 'void'}"
-
-
-@lru_cache(maxsize=256)
-def parse_signature(text: str) -> Signature:
-    """Return the signature written as `(iI)i`: i, I, f, F stand for i32, i64, f32, f64."""
-    params, _, results = text.removeprefix("(").partition(")")
-    return Signature(tuple(_LETTERS[c] for c in params), tuple(_LETTERS[c] for c in results))
 
 
 class Payload:

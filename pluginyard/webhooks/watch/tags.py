@@ -12,12 +12,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
 from pluginyard.errors import BatchError, PluginyardError, RequestError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.oci.references import Destination
-from pluginyard.releases.keys import release_key
-from pluginyard.releases.tag import Release, parse_release_tag
-from pluginyard.sources.tree import Source, SourceTag
+from pluginyard.forms import PublishRequest, WatchRequest
+from pluginyard.oci import Destination
+from pluginyard.releases import Release, parse_release_tag, release_key
+from pluginyard.sources import Source, SourceTag
 
 DAY = 86400
 MOST_RUNS = 3

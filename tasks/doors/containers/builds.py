@@ -11,9 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal
 
-from pluginyard.builds.failures import StepName, explain_failure, time_limit_error
-from pluginyard.builds.recipe import BuildStep, BuiltModule, Recipe
-from pluginyard.builds.sandbox import (
+from pluginyard.builds import (
     CA_FILE,
     CA_VARIABLES,
     CACHE,
@@ -23,7 +21,13 @@ from pluginyard.builds.sandbox import (
     RUN_LABEL,
     SHARED_LABEL,
     WORK,
+    BuildStep,
+    BuiltModule,
+    Recipe,
+    StepName,
     container_config,
+    explain_failure,
+    time_limit_error,
     volume_mount,
 )
 from tasks.doors.containers.engines import Engine, engine_errors

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluginyard.builds.builder import Builder
-from pluginyard.builds.failures import check_toolchain, image_error
-from pluginyard.builds.recipe import BuildSettings, Limits
-from pluginyard.builds.sandbox import container_config
-from pluginyard.oci.descriptors import canonical_json, digest_of
+from pluginyard.builds import Builder, BuildSettings, Limits, check_toolchain, container_config, image_error
+from pluginyard.oci import canonical_json, digest_of
 from tasks.doors.containers.engines import Engine, engine_errors
 from tasks.doors.containers.locks import only_one
 from tasks.doors.containers.running import run_once

@@ -8,8 +8,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from pluginyard.builds.failures import output_error
-from pluginyard.builds.recipe import BuiltModule, Recipe
+from pluginyard.builds import BuiltModule, Recipe, output_error
 
 OUTPUT_VARIABLE = "PLUGINYARD_OUTPUT"
 # The container tells on its standard output what lies at the output's place, and sends a regular file after that line.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from pluginyard.builds.log import BuildLog
+from pluginyard.builds import BuildLog
 from tasks.doors.containers.engines import Engine
 from tasks.doors.containers.streams import FedContainer
 

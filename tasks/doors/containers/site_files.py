@@ -9,9 +9,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from pluginyard.builds.failures import site_file_error
-from pluginyard.builds.recipe import Recipe
-from pluginyard.builds.sandbox import CA_FILE, NETRC_FILE, NOBODY
+from pluginyard.builds import CA_FILE, NETRC_FILE, NOBODY, Recipe, site_file_error
 
 
 def pack_site_files(recipe: Recipe) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pluginyard.builds.sandbox import NOBODY
+from pluginyard.builds import NOBODY
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pluginyard.builds.sandbox import RUN_LABEL
+from pluginyard.builds import RUN_LABEL
 from tasks.doors.containers.engines import Engine, engine_errors
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways.bootstrap import LISTENER
+from pluginyard.gateways import LISTENER
 from tasks.doors.gateways.envoy_log import BoundedLog
 
 # `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways.bootstrap import reason_of_refusal, render_bootstrap
-from pluginyard.gateways.probe import Answer, Exchange, Probe, ProbeResult
+from pluginyard.gateways import Answer, Exchange, Probe, ProbeResult, reason_of_refusal, render_bootstrap
 from tasks.doors.gateways.envoy import Envoy, RunningEnvoy, start_envoy
 from tasks.doors.gateways.upstream import serve_upstream
 

@@ -7,10 +7,12 @@
 
 from __future__ import annotations
 
-from pluginyard.oci.references import Destination
+from pluginyard.oci import Destination
 from tasks.doors.registries.access import Access, Credentials
+from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.connection import Connection, new_session
 from tasks.doors.registries.credentials import find_machine_credentials
+from tasks.doors.registries.judging import PulledArtifact, judge_names, pull_artifact, write_module
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
@@ -23,14 +25,19 @@ __all__ = [
     "Connection",
     "Credentials",
     "OpenContent",
+    "PulledArtifact",
     "access_to",
     "copy_artifact",
     "find_machine_credentials",
+    "judge_names",
     "move_latest",
     "new_session",
     "open_repository",
+    "pull_artifact",
     "push_blobs",
     "push_version",
+    "version_taken",
+    "write_module",
 ]
 
 

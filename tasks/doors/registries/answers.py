@@ -17,8 +17,7 @@ from pluginyard.errors import (
     RegistryUnavailableError,
     VersionTakenError,
 )
-from pluginyard.oci.quirks import ABSENT_CODES, IMAGE_CONFIG
-from pluginyard.oci.retries import is_transient_answer
+from pluginyard.oci import ABSENT_CODES, IMAGE_CONFIG, is_transient_answer
 from pluginyard.parsing import load_json
 
 _LONGEST_QUOTE = 300

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pluginyard.errors import PluginyardError
-from pluginyard.oci.retries import choose_delay
+from pluginyard.oci import choose_delay
 
 _log = logging.getLogger(__name__)
 Result = TypeVar("Result")

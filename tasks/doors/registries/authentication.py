@@ -18,9 +18,7 @@ import requests
 from oras.auth.utils import get_basic_auth
 
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
-from pluginyard.oci.challenges import choose_challenge
-from pluginyard.oci.retries import is_transient_status
-from pluginyard.oci.scopes import actions_of, scope_text
+from pluginyard.oci import actions_of, choose_challenge, is_transient_status, scope_text
 from pluginyard.parsing import load_json
 from tasks.doors.registries.access import Credentials
 from tasks.doors.registries.answers import RegistryBusyError, denied

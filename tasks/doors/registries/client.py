@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import oras.container
 
-from pluginyard.oci.quirks import find_quirks
-from pluginyard.oci.scopes import scopes_of
+from pluginyard.oci import find_quirks, scopes_of
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.connection import Connection
 from tasks.doors.registries.transport import Transport

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.quirks import find_quirks
+from pluginyard.oci import find_quirks
 from pluginyard.parsing import load_json
 from tasks.doors.registries.access import IDENTITY_TOKEN_USER, Credentials
 

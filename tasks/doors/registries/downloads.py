@@ -9,7 +9,7 @@ from typing import BinaryIO
 import requests
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import Descriptor
+from pluginyard.oci import Descriptor
 from tasks.doors.registries.arriving import SLOWEST, arriving
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.streams import PIECE, IncomingBlob

@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.gateways.archive import PLUGIN, open_archive
-from pluginyard.gateways.artifact import ResolveChild, UnreadableManifestError, resolve_artifact
-from pluginyard.gateways.judge import judge_artifact, judge_reference, judge_tags
-from pluginyard.gateways.verdict import Verdict
-from pluginyard.oci.descriptors import Descriptor, StoredManifest
-from pluginyard.oci.references import ArtifactReference
-from pluginyard.releases.plugin import PackedArtifact
+from pluginyard.gateways import (
+    PLUGIN,
+    ResolveChild,
+    UnreadableManifestError,
+    Verdict,
+    judge_artifact,
+    judge_reference,
+    judge_tags,
+    open_archive,
+    resolve_artifact,
+)
+from pluginyard.oci import ArtifactReference, Descriptor, StoredManifest
+from pluginyard.releases import PackedArtifact
 from pluginyard.rules import INFORMATION, Finding, find
 from pluginyard.versions import LATEST, choose_newest_stable
 from tasks.doors.registries.repository import ArtifactRepository

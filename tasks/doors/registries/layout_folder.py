@@ -8,9 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pluginyard.oci.descriptors import REF_NAME, Descriptor, StoredManifest
-from pluginyard.oci.manifests import blobs_of, read_manifest, wrong_manifest
-from pluginyard.oci.references import Destination
+from pluginyard.oci import REF_NAME, Descriptor, Destination, StoredManifest, blobs_of, read_manifest, wrong_manifest
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.layout_store import LayoutStore

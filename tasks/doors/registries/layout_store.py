@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import INDEX, canonical_json
-from pluginyard.oci.manifests import MANIFEST_LIMIT, check_digest
+from pluginyard.oci import INDEX, MANIFEST_LIMIT, canonical_json, check_digest
 from pluginyard.parsing import load_json
 from tasks.doors.registries.streams import local_failure
 

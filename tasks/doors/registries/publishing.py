@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
-from pluginyard.oci.descriptors import VERSION, Descriptor, StoredManifest
-from pluginyard.oci.manifests import annotations_of, blobs_of, children_of
+from pluginyard.oci import VERSION, Descriptor, StoredManifest, annotations_of, blobs_of, children_of
 from pluginyard.versions import LATEST, LatestChoice, choose_latest, choose_newest_stable
 from tasks.doors.registries.answers import TagMovedError, version_taken
 from tasks.doors.registries.repository import ArtifactRepository, OpenContent

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from pluginyard.oci.descriptors import MANIFEST_TYPES, Descriptor, StoredManifest
-from pluginyard.oci.manifests import read_manifest, wrong_manifest
+from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest, read_manifest, wrong_manifest
 from tasks.doors.registries import downloads, tag_lists, uploads
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import AbsentError, TagMovedError, version_taken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Literal, Protocol
 
-from pluginyard.oci.descriptors import Descriptor, StoredManifest
+from pluginyard.oci import Descriptor, StoredManifest
 
 OpenContent = Callable[[], BinaryIO]
 """Opens the content of a blob from its start; called again for each new try, closed by the callee."""

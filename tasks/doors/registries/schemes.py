@@ -7,9 +7,8 @@ import ssl
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from pluginyard.oci.origins import origin_of
-from pluginyard.oci.quirks import find_quirks
-from pluginyard.settings.site import Site
+from pluginyard.oci import find_quirks, origin_of
+from pluginyard.settings import Site
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import is_plain_http
 

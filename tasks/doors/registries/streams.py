@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.oci.descriptors import Descriptor
+from pluginyard.oci import Descriptor
 
 PIECE = 256 * 1024
 

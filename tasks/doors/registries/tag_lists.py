@@ -5,7 +5,7 @@ from __future__ import annotations
 import requests
 
 from pluginyard.errors import RegistryError
-from pluginyard.oci.origins import origin_of, resolve_location
+from pluginyard.oci import origin_of, resolve_location
 from pluginyard.parsing import load_json
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.transport import Call

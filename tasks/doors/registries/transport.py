@@ -11,9 +11,7 @@ import urllib3.exceptions
 from requests.auth import AuthBase
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.oci.manifests import MANIFEST_LIMIT
-from pluginyard.oci.origins import add_query, origin_of, resolve_location
-from pluginyard.oci.retries import is_transient_status
+from pluginyard.oci import MANIFEST_LIMIT, add_query, is_transient_status, origin_of, resolve_location
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import error_of, failure_of, root_of
 from tasks.doors.registries.arriving import arriving

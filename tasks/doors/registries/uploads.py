@@ -10,9 +10,7 @@ from urllib.parse import urlencode
 import requests
 
 from pluginyard.errors import PluginyardError
-from pluginyard.oci.descriptors import Descriptor, digest_of
-from pluginyard.oci.origins import add_query, resolve_location
-from pluginyard.oci.scopes import scopes_of
+from pluginyard.oci import Descriptor, add_query, digest_of, resolve_location, scopes_of
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import OutgoingBlob

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pluginyard.errors import SourceError
-from pluginyard.sources.tree import EXECUTABLE, LINK, Source, SourceFile
+from pluginyard.sources import EXECUTABLE, LINK, Source, SourceFile
 from tasks.doors.sources.objects import BlobReader
 
 # The user inside the containers; the tar carries it so that no chown is needed there.

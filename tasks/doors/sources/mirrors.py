@@ -17,8 +17,8 @@ import git
 from git.exc import GitCommandError
 
 from pluginyard.errors import PluginyardError, SourceError
-from pluginyard.settings.addresses import strip_credentials
-from pluginyard.sources.git_failures import GitFailure, judge_git_failure
+from pluginyard.settings import strip_credentials
+from pluginyard.sources import GitFailure, judge_git_failure
 from tasks.doors.sources.environment import network_environment, network_options
 from tasks.doors.sources.fetches import SourceUnavailableError, TimedFetch, fetch_within
 

@@ -8,9 +8,9 @@ import git
 from git.exc import GitCommandError
 
 from pluginyard.errors import SourceError
-from pluginyard.releases.tag import nearest_names
-from pluginyard.settings.addresses import strip_credentials
-from pluginyard.sources.tree import Source, SourceFile, SourceTag, SourceTree
+from pluginyard.releases import nearest_names
+from pluginyard.settings import strip_credentials
+from pluginyard.sources import Source, SourceFile, SourceTag, SourceTree
 from tasks.doors.sources.repositories import bring_repository, open_git_repository, opened, refused
 
 _TAG_FORMAT = (

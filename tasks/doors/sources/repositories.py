@@ -11,8 +11,8 @@ import git
 from git.exc import GitCommandError, GitError
 
 from pluginyard.errors import PluginyardError, SourceError
-from pluginyard.settings.addresses import strip_credentials
-from pluginyard.sources.git_failures import judge_git_failure
+from pluginyard.settings import strip_credentials
+from pluginyard.sources import judge_git_failure
 from tasks.doors.sources.environment import quiet_environment
 from tasks.doors.sources.fetches import SourceUnavailableError
 from tasks.doors.sources.mirrors import as_error, is_mirror, remove_mirror, update_mirror, words_of

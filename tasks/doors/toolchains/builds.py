@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.builds.failures import StepName, explain_failure, site_file_error, time_limit_error
-from pluginyard.builds.recipe import BuildStep, BuiltModule, Recipe
+from pluginyard.builds import (
+    BuildStep,
+    BuiltModule,
+    Recipe,
+    StepName,
+    explain_failure,
+    site_file_error,
+    time_limit_error,
+)
 from tasks.doors.toolchains.files import take_module, unpack_source, work_folder, write_scripts
 from tasks.doors.toolchains.finding import HostToolchain
 from tasks.doors.toolchains.processes import run_group

@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from pluginyard.builds.failures import output_error
-from pluginyard.builds.recipe import BuiltModule, Recipe
+from pluginyard.builds import BuiltModule, Recipe, output_error
 from pluginyard.errors import SourceError
 
 BLOCK = 1024 * 1024

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from pluginyard.builds.builder import Builder, Command, HostDefinition
+from pluginyard.builds import Builder, Command, HostDefinition
 
 ASK_SECONDS = 20
 # What a toolchain needs to find itself; no password of ours.

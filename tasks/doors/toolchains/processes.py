@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.builds.log import BuildLog
+from pluginyard.builds import BuildLog
 from tasks.doors.process_groups import process_group
 
 BLOCK = 65536

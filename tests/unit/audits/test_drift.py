@@ -5,13 +5,20 @@ from typing import Any
 
 import pytest
 
-from pluginyard.audits.drift import Drift, judge_drift
-from pluginyard.audits.records import Record, RecordedVersion
-from pluginyard.audits.rules import DRIFT_RULES
-from pluginyard.audits.scope import Scope, SeenPlugin, SeenVersion, SourcePlugin
+from pluginyard.audits import (
+    DRIFT_RULES,
+    Drift,
+    Record,
+    RecordedVersion,
+    Scope,
+    SeenPlugin,
+    SeenVersion,
+    SourcePlugin,
+    judge_drift,
+)
 from pluginyard.errors import BatchError, RegistryUnavailableError, VerificationError
-from pluginyard.oci.references import parse_destination
-from pluginyard.reports.drift import render_drift
+from pluginyard.oci import parse_destination
+from pluginyard.reports import render_drift
 
 A, B = parse_destination("a.example/plugins"), parse_destination("b.example/plugins")
 NAME = "request-block"

@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.audits.records import Record, RecordedVersion, parse_record, record_key
-from pluginyard.audits.scope import (
+from pluginyard.audits import (
+    Record,
+    RecordedVersion,
     Scope,
     SourcePlugin,
     choose_names,
     find_source_plugins,
     newest_versions,
+    parse_record,
+    record_key,
 )
 from pluginyard.errors import RequestError
-from pluginyard.oci.references import parse_destination
-from pluginyard.releases.tag import Release
-from pluginyard.sources.tree import Source, SourceTag
+from pluginyard.oci import parse_destination
+from pluginyard.releases import Release
+from pluginyard.sources import Source, SourceTag
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builds.builder import Builder, choose_builder, load_builder
+from pluginyard.builds import Builder, choose_builder, load_builder
 from pluginyard.errors import ConfigurationError
 
 BUILDERS = Path(__file__).parents[3] / "builders"

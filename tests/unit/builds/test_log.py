@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from pluginyard.builds.log import BLOCK_LINES, LOGGED_BYTES, LONGEST_LINE, BuildLog
+from pluginyard.builds import BuildLog
+from pluginyard.builds.log import BLOCK_LINES, LOGGED_BYTES, LONGEST_LINE
 
 
 class Clock:

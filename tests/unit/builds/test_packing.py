@@ -11,9 +11,8 @@ import zlib
 
 import pytest
 
-from pluginyard.builds import packing
-from pluginyard.builds.packing import pack_module
-from pluginyard.oci.descriptors import ARCHIVE_LAYER, digest_of
+from pluginyard.builds import pack_module, packing
+from pluginyard.oci import ARCHIVE_LAYER, digest_of
 
 
 def pack(content: bytes):

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds.builder import load_builder
-from pluginyard.builds.failures import explain_failure, image_error
-from pluginyard.builds.recipe import BuildSettings, Limits, Recipe, plan_recipe
+from pluginyard.builds import BuildSettings, Limits, Recipe, explain_failure, image_error, load_builder, plan_recipe
 from pluginyard.errors import ConfigurationError, SourceError
 from tests.unit.builds.test_builder import SMALL, shipped
 

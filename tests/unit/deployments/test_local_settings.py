@@ -10,7 +10,7 @@ import pytest
 
 from deployments.local import __main__ as up
 from deployments.local.settings import PASSWORDS, PATHS, RESULTS, read_yard
-from pluginyard.settings.site import Site
+from pluginyard.settings import Site
 
 PROJECT = Path(__file__).parents[3]
 

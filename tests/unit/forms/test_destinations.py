@@ -3,11 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.forms.destinations import DestinationRequest
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.forms.watch import WatchRequest
 
 FORMS = (PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest)
 

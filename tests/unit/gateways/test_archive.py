@@ -10,8 +10,8 @@ import zlib
 
 import pytest
 
-from pluginyard.gateways.archive import open_archive
-from pluginyard.gateways.gunzip import ArchiveFaultError, Gunzip
+from pluginyard.gateways import open_archive
+from pluginyard.gateways.judge.gunzip import ArchiveFaultError, Gunzip
 from tests.machine.artifact_builder import tar_of
 
 LIMIT = 1 << 20

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.gateways.bootstrap import reason_of_refusal, render_bootstrap
-from pluginyard.gateways.probe import LOAD_ONLY, Answer, Exchange, Probe, judge_answers, parse_probe
+from pluginyard.gateways import Answer, Exchange, Probe, judge_answers, parse_probe, reason_of_refusal, render_bootstrap
+from pluginyard.gateways.probe import LOAD_ONLY
 
 
 def parse(text: str) -> Probe:

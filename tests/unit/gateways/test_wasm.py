@@ -8,7 +8,8 @@ import time
 import pytest
 
 from pluginyard.errors import VerdictError
-from pluginyard.gateways.wasm.module import MalformedModuleError, Signature, parse_signature, read_module
+from pluginyard.gateways.signature import Signature, parse_signature
+from pluginyard.gateways.wasm import MalformedModuleError, read_module
 from tests.machine.wasm_builder import MAGIC, custom, function_type, leb, module, name, plugin, section, vector
 
 EMPTY_TYPE = section(1, vector([function_type("()")]))

@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from pluginyard.oci.challenges import Challenge, choose_challenge, parse_challenges
+from pluginyard.oci import choose_challenge
+from pluginyard.oci.challenges import Challenge, parse_challenges
 
 REALM = "https://git.example.com/v2/token"
 BEARER = Challenge("bearer", {"realm": REALM, "service": "registry"})

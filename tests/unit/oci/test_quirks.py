@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.quirks import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks
-from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations, refuse_contradictions
-from pluginyard.settings.repository import RepositorySettings, load_configuration
+from pluginyard.oci import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks
+from pluginyard.settings import (
+    RepositorySettings,
+    choose_config_media_type,
+    choose_registry_annotations,
+    load_configuration,
+    refuse_contradictions,
+)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import RequestError
-from pluginyard.oci.references import Destination, parse_destination, parse_reference
+from pluginyard.oci import Destination, parse_destination, parse_reference
 
 DIGEST = "sha256:" + "a" * 64
 

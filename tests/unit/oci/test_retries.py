@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pluginyard.oci.retries import choose_delay, is_transient_answer, is_transient_status, parse_retry_after
+from pluginyard.oci import choose_delay, is_transient_answer, is_transient_status
+from pluginyard.oci.retries import parse_retry_after
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

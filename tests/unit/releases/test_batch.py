@@ -3,18 +3,18 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import BatchError, BuildError, EngineUnavailableError, InternalError, SourceError
-from pluginyard.releases.batch import (
+from pluginyard.releases import (
     PUBLISHED_NOW,
     PlannedPlugin,
-    PluginState,
+    PluginBuild,
+    Release,
     RepositoryPlan,
     keep_changed,
     named_by_content,
     plan_plugins,
     refuse_twins,
 )
-from pluginyard.releases.plugin import PluginBuild
-from pluginyard.releases.tag import Release
+from pluginyard.releases.batch import PluginState
 from pluginyard.versions import choose_latest
 from tests.unit.releases.test_plan import FILES, GO, plan
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.releases.keys import name_repository, release_key, stands_for
+from pluginyard.releases import release_key, stands_for
+from pluginyard.releases.keys import name_repository
 
 TAG = "wasm-go-request-block-v1.0.0"
 COMMIT, OTHER = "a" * 40, "b" * 40

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builds.builder import Builder, load_builder
+from pluginyard.builds import Builder, load_builder
 from pluginyard.errors import ConfigurationError, EngineUnavailableError, RequestError, SourceError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.oci.descriptors import CREATED, FINGERPRINT, Descriptor
-from pluginyard.releases.manifest import choose_annotations, render_manifest
-from pluginyard.releases.plan import ask_once, plan_build, resolve_request
-from pluginyard.releases.plugin import PluginBuild
-from pluginyard.settings.repository import RepositorySettings
-from pluginyard.settings.site import Site, load_site
-from pluginyard.sources.tree import Source
+from pluginyard.forms import PublishRequest
+from pluginyard.oci import CREATED, FINGERPRINT, Descriptor
+from pluginyard.releases import PluginBuild, ask_once, choose_annotations, plan_build, render_manifest, resolve_request
+from pluginyard.settings import RepositorySettings, Site, load_site
+from pluginyard.sources import Source
 from tests.machine.source_trees import tree_of
 
 BUILDERS = {

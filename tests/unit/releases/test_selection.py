@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from pluginyard.errors import RequestError
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.releases.selection import find_twins, select_plugins
-from pluginyard.releases.tag import Release
-from pluginyard.settings.repository import RepositorySettings
+from pluginyard.forms import RepositoryRequest
+from pluginyard.releases import Release, find_twins, select_plugins
+from pluginyard.settings import RepositorySettings
 from tests.machine.source_trees import tree_of
 from tests.unit.releases.test_plan import BUILDERS
 

@@ -5,16 +5,8 @@ import time
 import pytest
 
 from pluginyard.errors import RequestError
-from pluginyard.releases.tag import (
-    Release,
-    check_language,
-    check_version,
-    choose_release,
-    nearest_tag,
-    parse_release_tag,
-    parse_version_file,
-    version_of_commit,
-)
+from pluginyard.releases import Release, choose_release, parse_release_tag, parse_version_file
+from pluginyard.releases.tag import check_language, check_version, nearest_tag, version_of_commit
 
 LANGUAGES = ("go", "rust", "tinygo")
 

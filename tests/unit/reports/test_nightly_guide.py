@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from pluginyard.forms.repository import RepositoryRequest
+from pluginyard.forms import RepositoryRequest
 
 PROJECT = Path(__file__).parents[3]
 GUIDE = (PROJECT / "docs" / "nightly.md").read_text(encoding="utf-8")

@@ -4,14 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from pluginyard.releases.plugin import PublishedPlugin
-from pluginyard.reports.release import (
-    pull_commands,
-    render_markdown,
-    render_text,
-    render_verdict_text,
-    render_wasm_plugin,
-)
+from pluginyard.releases import PublishedPlugin
+from pluginyard.reports import render_markdown, render_text, render_verdict_text
+from pluginyard.reports.release import pull_commands, render_wasm_plugin
 
 DIGEST = "sha256:" + "ab" * 32
 REFUSED = {

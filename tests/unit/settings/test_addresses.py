@@ -9,13 +9,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.forms.repository import RepositoryRequest
-from pluginyard.forms.verify import VerifyRequest
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.settings.repository import load_configuration
-from pluginyard.settings.site import load_site
-from pluginyard.settings.site_variable import check_site_variable
+from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
+from pluginyard.settings import check_site_variable, load_configuration, load_site
 
 SECRET = "tok3n"
 HOLDING = [

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from deployments.local import __main__ as up
-from pluginyard.settings.site_variable import check_site_variable
+from pluginyard.settings import check_site_variable
 
 DEPLOYMENTS = Path(__file__).parents[3] / "deployments"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOYMENTS / "compose.yaml").read_text())

@@ -3,11 +3,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pluginyard.releases.keys import release_key
+from pluginyard.releases import release_key
 from pluginyard.releases.tag import TAG_FORM
+from pluginyard.settings import find_trusted, load_trusted
 from pluginyard.settings import receiver as receiver_settings
 from pluginyard.settings import trusted as trusted_repositories
-from pluginyard.settings.trusted import WORKFLOWS, find_trusted, load_trusted
+from pluginyard.settings.trusted import WORKFLOWS
 from pluginyard.webhooks.events import _READERS, MANUAL_EVENT
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "receiver.md").read_text(encoding="utf-8")

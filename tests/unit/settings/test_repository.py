@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.repository import load_configuration
-from pluginyard.settings.site import load_site
+from pluginyard.settings import load_configuration, load_site
 
 
 def test_an_empty_file_is_higress_layout() -> None:

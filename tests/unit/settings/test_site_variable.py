@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import ConfigurationError, RequestError
-from pluginyard.forms.publish import PublishRequest
-from pluginyard.settings.site import choose_repository, load_site
-from pluginyard.settings.site_variable import check_site_variable
+from pluginyard.forms import PublishRequest
+from pluginyard.settings import check_site_variable, choose_repository, load_site
 
 VARIABLE = {
     "repository": "https://example.com/plugins.git",

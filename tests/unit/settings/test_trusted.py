@@ -5,8 +5,7 @@ import json
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings.receiver import load_receiver_settings
-from pluginyard.settings.trusted import TrustedRepositories, find_trusted, load_trusted
+from pluginyard.settings import TrustedRepositories, find_trusted, load_receiver_settings, load_trusted
 
 SECRET = "correct-horse-battery-staple"
 NEXT = "another-horse-another-battery"

@@ -7,9 +7,9 @@ from typing import ClassVar
 import pytest
 
 from pluginyard.errors import SourceError
+from pluginyard.sources import LINK, SourceFile, SourceTree, collect_context
 from pluginyard.sources.cargo_manifest import parse_manifest
-from pluginyard.sources.contexts import collect_context
-from pluginyard.sources.tree import LINK, REGULAR, SUBMODULE, SourceFile, SourceTree
+from pluginyard.sources.tree import REGULAR, SUBMODULE
 
 GO = "plugins/wasm-go/extensions"
 

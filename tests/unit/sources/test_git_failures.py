@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.settings.addresses import strip_credentials
-from pluginyard.sources.git_failures import judge_git_failure
+from pluginyard.settings import strip_credentials
+from pluginyard.sources import judge_git_failure
 
 ACCESS = "fatal: unable to access 'https://git.example/r/': "
 RIGHTS = "Please make sure you have the correct access rights\nand the repository exists."

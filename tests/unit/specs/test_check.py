@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import SourceError
-from pluginyard.specs.check import MAX_SPEC_BYTES, check_spec, choose_placement, judge_documents
+from pluginyard.specs import MAX_SPEC_BYTES, check_spec, choose_placement, judge_documents
 from tests.machine.artifact_builder import GOOD_SPEC
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pluginyard.specs.check import judge_documents
+from pluginyard.specs import judge_documents
 from tests.machine.artifact_builder import GOOD_SPEC
 
 

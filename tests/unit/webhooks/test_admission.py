@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pluginyard.webhooks.admission import Receipts, TokenBuckets
+from pluginyard.webhooks import Receipts, TokenBuckets
 
 FIRST, SECOND = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pluginyard.releases.keys import release_key
-from pluginyard.webhooks.deliveries import Delivery, IgnoredDelivery, RefusedDelivery, choose_next_key, judge_delivery
+from pluginyard.releases import release_key
+from pluginyard.webhooks import Delivery, IgnoredDelivery, RefusedDelivery, choose_next_key, judge_delivery
 from tests.machine.github import REPOSITORY, SECRET, TAG, call, recorded, sent, tag_event
 from tests.machine.judged import (
     COMMIT,

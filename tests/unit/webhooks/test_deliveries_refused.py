@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.webhooks import deliveries
-from pluginyard.webhooks.deliveries import RefusedDelivery, judge_delivery
+from pluginyard.webhooks import RefusedDelivery, deliveries, judge_delivery
 from tests.machine.github import SECRET, sent, sign, tag_event
 from tests.machine.judged import COMMIT, ORG_SECRET, PUSH, REPOSITORIES, judge, trusted
 from tests.machine.refused import BODY, MALFORMED, UNBELIEVED, WRONG_BODIES, WRONG_HEADERS, WRONG_NAMES

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.webhooks.statuses import find_forge
+from pluginyard.webhooks import find_forge
 
 TOKEN = {"PLUGINYARD_GITHUB_TOKEN": "ghp_secret"}
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from pluginyard.errors import RegistryError
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.sources.tree import Source, SourceTag
-from pluginyard.webhooks.watch.old_tags import MOST_TOLD, judge_old
-from pluginyard.webhooks.watch.tags import DAY, TagWatch, WatchedTag, choose_watched_tags, merge
+from pluginyard.forms import WatchRequest
+from pluginyard.sources import Source, SourceTag
+from pluginyard.webhooks import DAY, TagWatch, WatchedTag, choose_watched_tags, judge_old, merge
+from pluginyard.webhooks.watch.old_tags import MOST_TOLD
 
 NOW = 1_800_000_000
 URL, OTHER_URL = "https://github.com/acme/plugins.git", "https://github.com/acme/others.git"

@@ -4,12 +4,11 @@ import pytest
 from pydantic import ValidationError
 
 from pluginyard.errors import BatchError, RegistryError
-from pluginyard.forms.watch import WatchRequest
-from pluginyard.releases.keys import release_key
-from pluginyard.sources.tree import Source, SourceTag
-from pluginyard.webhooks.watch.tags import (
+from pluginyard.forms import WatchRequest
+from pluginyard.releases import release_key
+from pluginyard.sources import Source, SourceTag
+from pluginyard.webhooks import (
     DAY,
-    TagState,
     TagWatch,
     WatchedTag,
     choose_here,
@@ -20,6 +19,7 @@ from pluginyard.webhooks.watch.tags import (
     judge_run,
     merge,
 )
+from pluginyard.webhooks.watch.tags import TagState
 
 NOW = 1_800_000_000
 URL = "https://github.com/Acme/plugins.git"

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from pluginyard.gateways.artifact import Artifact, CheckedBlob, Layers
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import ICON, README, SPEC
+from pluginyard import oci
+from pluginyard.gateways.judge.artifact import Artifact, CheckedBlob, Layers
+from pluginyard.oci import ICON, README, SPEC
 from pluginyard.rules import Finding, find
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024  # of a layer that no gateway reads

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
+from pluginyard import oci
 from pluginyard.gateways.verdict import Refusal
-from pluginyard.oci import descriptors as oci
-from pluginyard.oci.descriptors import Descriptor, StoredManifest
+from pluginyard.oci import Descriptor, StoredManifest
 from pluginyard.parsing import MAX_JSON_BYTES, load_json
 
 _BLOCK = 1 << 16

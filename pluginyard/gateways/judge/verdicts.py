@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from pluginyard.errors import RequestError
-from pluginyard.gateways.artifact import (
+from pluginyard.gateways.hosts import HIGRESS, HOSTS
+from pluginyard.gateways.judge.artifact import (
     CheckedBlob,
     Layers,
     OpenBlob,
@@ -19,16 +20,14 @@ from pluginyard.gateways.artifact import (
     UnreadableManifestError,
     resolve_artifact,
 )
-from pluginyard.gateways.extraction import Extraction, extract_module
-from pluginyard.gateways.hosts import HIGRESS, HOSTS
-from pluginyard.gateways.layers import judge_contents, judge_layers
-from pluginyard.gateways.linking import abi_version, check_link, find_weaknesses, higress_only_reasons
+from pluginyard.gateways.judge.extraction import Extraction, extract_module
+from pluginyard.gateways.judge.layers import judge_contents, judge_layers
+from pluginyard.gateways.judge.linking import abi_version, check_link, find_weaknesses, higress_only_reasons
 from pluginyard.gateways.verdict import GatewayVerdict, ModuleFacts, Refusal, Variant, Verdict
-from pluginyard.gateways.wasm.module import LIMIT_BYTES, MalformedModuleError, WasmModule, read_module
-from pluginyard.oci.descriptors import SPEC, StoredManifest
-from pluginyard.oci.references import check_repository, check_tag
+from pluginyard.gateways.wasm import LIMIT_BYTES, MalformedModuleError, WasmModule, read_module
+from pluginyard.oci import SPEC, StoredManifest, check_repository, check_tag
 from pluginyard.rules import ERROR, WARNING, Finding, find
-from pluginyard.specs.check import MAX_SPEC_BYTES, judge_documents
+from pluginyard.specs import MAX_SPEC_BYTES, judge_documents
 
 __all__ = ["add_findings", "judge_artifact", "judge_documents", "judge_module", "judge_reference", "judge_tags"]
 

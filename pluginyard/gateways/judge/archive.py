@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pluginyard.gateways.gunzip import ArchiveFaultError, Gunzip
-from pluginyard.gateways.wasm.module import Readable
+from pluginyard.gateways.judge.gunzip import ArchiveFaultError, Gunzip
+from pluginyard.gateways.wasm import Readable
 
 BLOCK = 512
 PLUGIN = "plugin.wasm"

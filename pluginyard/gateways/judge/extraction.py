@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pluginyard.gateways.archive import PLUGIN, ArchiveEntry, TarReader, open_archive
-from pluginyard.gateways.artifact import Artifact, CheckedBlob, Layers
-from pluginyard.gateways.gunzip import ArchiveFaultError
+from pluginyard import oci
+from pluginyard.gateways.judge.archive import PLUGIN, ArchiveEntry, TarReader, open_archive
+from pluginyard.gateways.judge.artifact import Artifact, CheckedBlob, Layers
+from pluginyard.gateways.judge.gunzip import ArchiveFaultError
 from pluginyard.gateways.verdict import Refusal, Variant
-from pluginyard.gateways.wasm.module import MalformedModuleError, WasmModule, read_module
-from pluginyard.oci import descriptors as oci
+from pluginyard.gateways.wasm import MalformedModuleError, WasmModule, read_module
 from pluginyard.rules import Finding, find
 
 _MAX_OTHERS = 100

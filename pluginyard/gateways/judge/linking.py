@@ -13,8 +13,9 @@ from pluginyard.gateways.hosts import (
     START,
     HostProfile,
 )
+from pluginyard.gateways.signature import Signature
 from pluginyard.gateways.verdict import Refusal
-from pluginyard.gateways.wasm.module import Import, Signature, WasmModule
+from pluginyard.gateways.wasm import Import, WasmModule
 from pluginyard.rules import Finding, find
 
 _MISSING = "Failed to load Wasm module due to a missing import: "

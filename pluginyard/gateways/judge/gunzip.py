@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 
-from pluginyard.gateways.wasm.module import Readable
+from pluginyard.gateways.wasm import Readable
 
 _BLOCK = 1 << 16
 _MAX_MEMBERS = 1_000  # eStargz writes one member per 4 MiB; more than this is meant to cost time
