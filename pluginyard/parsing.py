@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pluginyard.errors import ConfigurationError
 
@@ -111,6 +111,15 @@ def load_json(content: bytes, limit_bytes: int = MAX_JSON_BYTES) -> Any:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+class FrozenModel(BaseModel):
+    """Be a value read from a file, a form or the environment: frozen, unknown keys refused.
+
+    Its validator is built when it is first used: a command needs few of all models, and each takes milliseconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 Model = TypeVar("Model", bound=BaseModel)

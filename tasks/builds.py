@@ -13,7 +13,7 @@ from prefect.utilities.annotations import opaque
 
 from pluginyard.builds import ARCHIVE_NAME, BuiltModule, pack_module
 from pluginyard.errors import BuildError
-from pluginyard.gateways import judge_artifact
+from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
 from pluginyard.settings import choose_config_media_type, choose_registry_annotations

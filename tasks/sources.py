@@ -53,9 +53,7 @@ def resolve_release(request: PublishRequest) -> Release:
 @step("checkout-source", "{request.repository}", seconds=sources.FETCH_SECONDS + 60, retries=3)
 def checkout_source(request: PublishRequest, release: Release, cache: Path, *, site: Site) -> Source:
     """Pin the repository to the commit of the tag, branch or commit."""
-    source = sources.open_source(
-        request.repository, tag=release.tag, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle
-    )
+    source = sources.open_release(request, release, cache=cache, site=site)
     log(f"source: {source.repository} at {source.commit}")
     return source
 
@@ -71,11 +69,7 @@ def detect_files(
     host_version: HostVersion,
 ) -> PluginBuild:
     """Find what the compiler reads and what becomes a layer, and plan the build over it."""
-    tree = sources.read_tree(source)
-    with sources.BlobReader(source) as blobs:
-        build = plan_build(
-            request, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
-        )
+    build = sources.plan_release(request, release, source, site=site, builders=builders, host_version=host_version)
     titles = ", ".join(item.title for item in build.plugin.documents) or "no documents"
     log(f"plan: {build.plugin.folder}, {len(build.plugin.context)} files, {titles}; {build.builder}")
     log(f"fingerprint: {build.fingerprint}")

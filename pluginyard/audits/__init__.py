@@ -1,7 +1,5 @@
 """What is published, compared with what was there before."""
 
-from __future__ import annotations
-
 from pluginyard.audits.drift import Drift, judge_drift
 from pluginyard.audits.records import Record, RecordedVersion, parse_record, record_key
 from pluginyard.audits.rules import DRIFT_RULES
@@ -14,20 +12,3 @@ from pluginyard.audits.scope import (
     find_source_plugins,
     newest_versions,
 )
-
-__all__ = [
-    "DRIFT_RULES",
-    "Drift",
-    "Record",
-    "RecordedVersion",
-    "Scope",
-    "SeenPlugin",
-    "SeenVersion",
-    "SourcePlugin",
-    "choose_names",
-    "find_source_plugins",
-    "judge_drift",
-    "newest_versions",
-    "parse_record",
-    "record_key",
-]

@@ -1,7 +1,5 @@
 """How a plugin is built: builder, recipe, sandbox, fingerprint, packing, log, failures."""
 
-from __future__ import annotations
-
 from pluginyard.builds.builder import Builder, Command, Definition, HostDefinition, choose_builder, load_builder
 from pluginyard.builds.failures import (
     StepName,
@@ -30,42 +28,3 @@ from pluginyard.builds.sandbox import (
     container_config,
     volume_mount,
 )
-
-__all__ = [
-    "ARCHIVE_NAME",
-    "CACHE",
-    "CA_FILE",
-    "CA_VARIABLES",
-    "FETCHED",
-    "MEMORY_CONTEXT",
-    "MIB",
-    "NETRC_FILE",
-    "NOBODY",
-    "RUN_LABEL",
-    "SHARED_LABEL",
-    "WORK",
-    "BuildLog",
-    "BuildSettings",
-    "BuildStep",
-    "Builder",
-    "BuiltModule",
-    "Command",
-    "Definition",
-    "HostDefinition",
-    "Limits",
-    "Recipe",
-    "StepName",
-    "check_toolchain",
-    "choose_builder",
-    "container_config",
-    "explain_failure",
-    "fingerprint_of",
-    "image_error",
-    "load_builder",
-    "output_error",
-    "pack_module",
-    "plan_recipe",
-    "site_file_error",
-    "time_limit_error",
-    "volume_mount",
-]

@@ -16,11 +16,11 @@ from difflib import get_close_matches
 from typing import Annotated
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.oci import canonical_json, digest_of
-from pluginyard.parsing import load_model
+from pluginyard.parsing import FrozenModel, load_model
 
 DEFINITION = "builder.yaml"
 DOCKERFILE = "Dockerfile"
@@ -42,11 +42,7 @@ Pattern = Annotated[str, AfterValidator(_check_pattern)]
 Command = tuple[str, ...]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Toolchain(_Section):
+class Toolchain(FrozenModel):
     """Name the toolchain, and how it tells its version."""
 
     name: str = Field(description="Name of the toolchain: go, rust, tinygo")
@@ -60,7 +56,7 @@ class Toolchain(_Section):
         return found[1].strip() if found and found.groups() else ""
 
 
-class ImageDefinition(_Section):
+class ImageDefinition(FrozenModel):
     """Say where the image comes from: built from the folder's Dockerfile on `base`, or `ready` made."""
 
     base: str = Field("", description="BASE_IMAGE of the Dockerfile; {version} is filled in")
@@ -68,7 +64,7 @@ class ImageDefinition(_Section):
     alone: str = Field("", description="Stage of the Dockerfile that will do where a build has nothing to fetch")
 
 
-class HostDefinition(_Section):
+class HostDefinition(FrozenModel):
     """Say how the toolchain is found on a machine without a container engine."""
 
     binary: str = Field(description="Program to look for on PATH")
@@ -81,7 +77,7 @@ class HostDefinition(_Section):
     warm: tuple[Command, ...] = Field((), description="Fill `{work}/cache` once; every build gets a copy of it")
 
 
-class NeededBy(_Section):
+class NeededBy(FrozenModel):
     """Say when there is something to fetch: a line of the file matches, or it may lie above the plugin's folder."""
 
     file: str = Field(description="File of the plugin's folder, as go.sum")
@@ -89,7 +85,7 @@ class NeededBy(_Section):
     missing: bool = Field(True, description="Whether there is something to fetch where the file is missing")
 
 
-class FetchDefinition(_Section):
+class FetchDefinition(FrozenModel):
     """Fetch dependencies: with network, without running code of the plugin."""
 
     commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
@@ -98,7 +94,7 @@ class FetchDefinition(_Section):
     environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
 
 
-class CompileDefinition(_Section):
+class CompileDefinition(FrozenModel):
     """Compile the module: without network."""
 
     commands: tuple[Command, ...] = Field(min_length=1, description="Run one after the other in the plugin's folder")
@@ -106,7 +102,7 @@ class CompileDefinition(_Section):
     environment: Mapping[str, str] = Field({}, description="Environment of this step alone")
 
 
-class Failure(_Section):
+class Failure(FrozenModel):
     """Translate what a toolchain prints into what a person must do; the first match counts."""
 
     pattern: Pattern = Field(description="Regular expression, looked for in the last lines of output")
@@ -117,7 +113,7 @@ class Failure(_Section):
     )
 
 
-class Definition(_Section):
+class Definition(FrozenModel):
     """The whole of a builder.yaml."""
 
     toolchain: Toolchain

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from pluginyard.parsing import FrozenModel
 from pluginyard.settings import Address, RegistryAddress
 
 RepositoryField = Annotated[
@@ -31,10 +32,10 @@ PlainHttpField = Annotated[
 ]
 
 
-class DestinationRequest(BaseModel):
+class DestinationRequest(FrozenModel):
     """Be the one parameter of a flow; each adds `registries` and `plain_http` where its form has them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
 
 class SourceRequest(DestinationRequest):

@@ -1,7 +1,5 @@
 """OCI as values: references, descriptors, manifests, and what registries differ in."""
 
-from __future__ import annotations
-
 from pluginyard.oci.challenges import choose_challenge
 from pluginyard.oci.descriptors import (
     ARCHIVE_LAYER,
@@ -50,58 +48,3 @@ from pluginyard.oci.references import (
 )
 from pluginyard.oci.retries import choose_delay, is_transient_answer, is_transient_status
 from pluginyard.oci.scopes import actions_of, scope_text, scopes_of
-
-__all__ = [
-    "ABSENT_CODES",
-    "ARCHIVE_LAYER",
-    "BUILDER",
-    "CREATED",
-    "DOCKER_ARCHIVE_LAYER",
-    "DOCKER_MANIFEST",
-    "DOCKER_MANIFEST_LIST",
-    "FINGERPRINT",
-    "ICON",
-    "IMAGE_CONFIG",
-    "INDEX",
-    "MANIFEST",
-    "MANIFEST_LIMIT",
-    "MANIFEST_TYPES",
-    "README",
-    "REF_NAME",
-    "REVISION",
-    "SOURCE",
-    "SPEC",
-    "TITLE",
-    "UNKNOWN_CONFIG",
-    "VERSION",
-    "WASM_LAYER",
-    "ArtifactReference",
-    "Descriptor",
-    "Destination",
-    "StoredManifest",
-    "actions_of",
-    "add_query",
-    "annotations_of",
-    "blobs_of",
-    "canonical_json",
-    "check_digest",
-    "check_repository",
-    "check_tag",
-    "children_of",
-    "choose_challenge",
-    "choose_delay",
-    "digest_of",
-    "find_quirks",
-    "is_transient_answer",
-    "is_transient_status",
-    "layers_of",
-    "matches_host",
-    "origin_of",
-    "parse_destination",
-    "parse_reference",
-    "read_manifest",
-    "resolve_location",
-    "scope_text",
-    "scopes_of",
-    "wrong_manifest",
-]

@@ -1,7 +1,5 @@
 """What is published: tag, plugin, selection, plan, batch."""
 
-from __future__ import annotations
-
 from pluginyard.releases.batch import (
     PUBLISHED_NOW,
     PlannedPlugin,
@@ -26,38 +24,3 @@ from pluginyard.releases.plan import (
 from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication, PublishedPlugin
 from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
 from pluginyard.releases.tag import Release, choose_release, nearest_names, parse_release_tag, parse_version_file
-
-__all__ = [
-    "CONFIG_CONTENT",
-    "PUBLISHED_NOW",
-    "HostVersion",
-    "PackedArtifact",
-    "PlannedPlugin",
-    "PluginBuild",
-    "Publication",
-    "PublishedPlugin",
-    "Release",
-    "RepositoryPlan",
-    "as_snapshot",
-    "ask_once",
-    "build_settings",
-    "choose_annotations",
-    "choose_destinations",
-    "choose_release",
-    "find_twins",
-    "keep_changed",
-    "list_plugins",
-    "load_settings",
-    "named_by_content",
-    "nearest_names",
-    "parse_release_tag",
-    "parse_version_file",
-    "plan_build",
-    "plan_plugins",
-    "refuse_twins",
-    "release_key",
-    "render_manifest",
-    "resolve_request",
-    "select_plugins",
-    "stands_for",
-]

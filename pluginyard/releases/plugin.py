@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluginyard.builds import BuildSettings, Recipe
-from pluginyard.gateways import Verdict
 from pluginyard.oci import ArtifactReference, Descriptor, Destination, StoredManifest
 from pluginyard.releases.tag import Release
 from pluginyard.settings import RepositorySettings
 from pluginyard.sources import Document, Source, SourceFile, total_size
+
+if TYPE_CHECKING:
+    from pluginyard.gateways import Verdict
 
 
 @dataclass(frozen=True)

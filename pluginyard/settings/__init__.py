@@ -1,7 +1,5 @@
 """What a site, a repository and the receiver are configured with."""
 
-from __future__ import annotations
-
 from pluginyard.settings.addresses import Address, RegistryAddress, strip_credentials
 from pluginyard.settings.receiver import ReceiverSettings, load_receiver_settings
 from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations, refuse_contradictions
@@ -17,30 +15,3 @@ from pluginyard.settings.trusted import (
     find_trusted,
     load_trusted,
 )
-
-__all__ = [
-    "ADDRESS",
-    "FILE_NAME",
-    "FULL_NAME",
-    "SECRETS_FILE",
-    "SITE_VARIABLE",
-    "Address",
-    "Gateway",
-    "ReceiverSettings",
-    "RegistryAddress",
-    "RepositorySettings",
-    "Site",
-    "TrustedRepositories",
-    "TrustedRepository",
-    "check_site_variable",
-    "choose_config_media_type",
-    "choose_registry_annotations",
-    "choose_repository",
-    "find_trusted",
-    "load_configuration",
-    "load_receiver_settings",
-    "load_site",
-    "load_trusted",
-    "refuse_contradictions",
-    "strip_credentials",
-]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.parsing import check_model
+from pluginyard.parsing import FrozenModel, check_model
 from pluginyard.settings.trusted import TrustedRepository, load_trusted
 
 
-class ReceiverSettings(BaseModel):
+class ReceiverSettings(FrozenModel):
     """Hold the receiver's settings; each field is read from the variable its description names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     repositories: Mapping[str, TrustedRepository] = Field(
         description="PLUGINYARD_GITHUB_SECRETS_FILE, or PLUGINYARD_GITHUB_SECRET and PLUGINYARD_GITHUB_REPOSITORIES"

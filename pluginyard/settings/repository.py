@@ -7,33 +7,33 @@ that is being built: it belongs to the site (`pluginyard/settings/site.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from pluginyard.gateways.hosts import HOSTS
 from pluginyard.oci import CREATED, REVISION, VERSION
-from pluginyard.parsing import load_model
+from pluginyard.parsing import FrozenModel, load_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 
 FILE_NAME = "pluginyard.yaml"
-Gateway = Literal["higress", "istio", "envoy-gateway", "envoy"]
+if TYPE_CHECKING:
+    Gateway: TypeAlias = str
+else:
+    Gateway = Literal[tuple(HOSTS)]  # the choice in forms and the error for another name
 MediaType = Annotated[str, Field(pattern=r"^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)?$")]  # RFC 6838, 4.2
 
 
-class PluginSettings(BaseModel):
+class PluginSettings(FrozenModel):
     """Settings of one plugin."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     builder: str = Field("", description="Builder that compiles it; empty: the one of its language")
     inputs: tuple[str, ...] = Field((), description="Further files or folders that the compiler reads")
     probe: Mapping[str, Any] | None = Field(None, description="What a real Envoy is asked, and must answer")
 
 
-class RegistrySettings(BaseModel):
+class RegistrySettings(FrozenModel):
     """What one registry insists on; the registries of a release share one digest, so they may not contradict."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     config_media_type: MediaType = Field("", description="Media type of the manifest's config")
     annotations: Mapping[str, str] = Field(default_factory=dict, description="Further annotations of the manifest")
@@ -48,10 +48,8 @@ class RegistrySettings(BaseModel):
         return annotations
 
 
-class RepositorySettings(BaseModel):
+class RepositorySettings(FrozenModel):
     """The whole of pluginyard.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     registries: tuple[RegistryAddress, ...] = Field((), description="Destinations: HOST/NAMESPACE or oci:PATH")
     gateways: tuple[Gateway, ...] = Field(("higress",), description="Gateways that must load what is published")
@@ -83,10 +81,8 @@ def load_configuration(text: str, *, subject: str = FILE_NAME) -> RepositorySett
     return load_model(RepositorySettings, text, subject=subject)
 
 
-class LanguageLayout(BaseModel):
+class LanguageLayout(FrozenModel):
     """Say where the plugins of one language live and which builder compiles them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
     builder: str = Field(description="Name of a folder in builders/")

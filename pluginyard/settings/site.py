@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pluginyard.errors import ConfigurationError, RequestError
-from pluginyard.parsing import check_model
+from pluginyard.parsing import FrozenModel, check_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 
 # Handed to the step that fetches dependencies, as they are: what users behind mirrors set anyway.
@@ -28,10 +28,8 @@ HostName = Annotated[str, Field(pattern=r"^[0-9-]*[A-Za-z.:\[][A-Za-z0-9.:\[\]-]
 LimitName = Annotated[str, Field(pattern=r"^(builder|registry)-[A-Za-z0-9.:-]+$")]
 
 
-class Site(BaseModel):
+class Site(FrozenModel):
     """Hold a site's settings; each field is read from the variable its description names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     repository: Address = Field("", description="PLUGINYARD_REPOSITORY: what a run builds from if it names none")
     registries: tuple[RegistryAddress, ...] = Field(

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.parsing import UnreadableYamlError, check_model, load_document
+from pluginyard.parsing import FrozenModel, UnreadableYamlError, check_model, load_document
 from pluginyard.settings.addresses import Address
 
 SECRETS_FILE, SECRET, REPOSITORIES, ADDRESS = (
@@ -31,10 +31,8 @@ _PATTERN = re.compile(rf"(?:{FULL_NAME.pattern})|[A-Za-z0-9][A-Za-z0-9_-]{{0,99}
 _SHORTEST_SECRET = 16
 
 
-class TrustedRepository(BaseModel):
+class TrustedRepository(FrozenModel):
     """What a site grants one repository."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     secrets: tuple[SecretStr, ...] = Field(
         description="Secrets of its webhook; more than one while they are being changed", min_length=1

@@ -1,7 +1,5 @@
 """Deliveries of a forge, and the statuses it is sent."""
 
-from __future__ import annotations
-
 from pluginyard.webhooks.admission import Receipts, TokenBuckets
 from pluginyard.webhooks.deliveries import (
     DELIVERY,
@@ -27,29 +25,3 @@ from pluginyard.webhooks.watch import (
     judge_run,
     merge,
 )
-
-__all__ = [
-    "DAY",
-    "DELIVERY",
-    "ENDED",
-    "EVENT",
-    "Delivery",
-    "Forge",
-    "IgnoredDelivery",
-    "Receipts",
-    "RefusedDelivery",
-    "TagWatch",
-    "TokenBuckets",
-    "WatchedTag",
-    "choose_here",
-    "choose_next_key",
-    "choose_watched_tags",
-    "find_forge",
-    "for_tag",
-    "is_shared",
-    "judge_delivery",
-    "judge_old",
-    "judge_published",
-    "judge_run",
-    "merge",
-]

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pluginyard import oci
-from pluginyard.gateways import Verdict, judge_artifact
+from pluginyard.gateways import Verdict
+from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import ICON, README, SPEC, Descriptor, StoredManifest, digest_of
 from tests.machine.wasm_builder import plugin
 

@@ -1,9 +1,5 @@
 """A WebAssembly module, as far as a gateway looks into it."""
 
-from __future__ import annotations
-
 from pluginyard.gateways.wasm.module import LIMIT_BYTES, Readable, WasmModule, read_module
 from pluginyard.gateways.wasm.outline import Import
 from pluginyard.gateways.wasm.payloads import MalformedModuleError
-
-__all__ = ["LIMIT_BYTES", "Import", "MalformedModuleError", "Readable", "WasmModule", "read_module"]

@@ -10,14 +10,3 @@ from tasks.doors.containers.engines import Engine, find_engine, require_engine
 from tasks.doors.containers.images import BuilderImage, ensure_builder_image
 from tasks.doors.containers.pinging import engine_answers
 from tasks.doors.containers.sweeping import sweep
-
-__all__ = [
-    "BuilderImage",
-    "Engine",
-    "build_in_container",
-    "engine_answers",
-    "ensure_builder_image",
-    "find_engine",
-    "require_engine",
-    "sweep",
-]

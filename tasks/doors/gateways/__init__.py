@@ -3,9 +3,5 @@
 No Prefect here, and no SDK: Envoy is a process of its own, ended by its id on every path.
 """
 
-from __future__ import annotations
-
 from tasks.doors.gateways.envoy import Envoy, find_envoy
 from tasks.doors.gateways.loading import load_in_envoy
-
-__all__ = ["Envoy", "find_envoy", "load_in_envoy"]

@@ -5,9 +5,10 @@
 'anonymous'
 """
 
-from __future__ import annotations
+import os
 
 from pluginyard.oci import Destination
+from pluginyard.settings import Site
 from tasks.doors.registries.access import Access, Credentials
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.connection import Connection, new_session
@@ -18,27 +19,6 @@ from tasks.doors.registries.publishing import copy_artifact, move_latest, push_b
 from tasks.doors.registries.remote import RemoteRepository
 from tasks.doors.registries.repository import ArtifactRepository, OpenContent
 from tasks.doors.registries.schemes import access_to
-
-__all__ = [
-    "Access",
-    "ArtifactRepository",
-    "Connection",
-    "Credentials",
-    "OpenContent",
-    "PulledArtifact",
-    "access_to",
-    "copy_artifact",
-    "find_machine_credentials",
-    "judge_names",
-    "move_latest",
-    "new_session",
-    "open_repository",
-    "pull_artifact",
-    "push_blobs",
-    "push_version",
-    "version_taken",
-    "write_module",
-]
 
 
 def open_repository(
@@ -58,3 +38,10 @@ def open_repository(
     path = destination.artifact(name).repository if name else destination.namespace
     shared = connection or Connection(new_session(access.ca_bundle))
     return RemoteRepository(destination.host, path, access, credentials, shared)
+
+
+def open_place(place: Destination, site: Site, *, plain_http: bool) -> ArtifactRepository:
+    """Open what `place` itself names, by the settings and credentials that this machine has without Prefect."""
+    access = access_to(place.host, site, plain_http=plain_http)
+    credentials = None if place.is_layout else find_machine_credentials(place.host, os.environ)
+    return open_repository(place, "", access, credentials)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.gateways import (
+from pluginyard.gateways import Verdict
+from pluginyard.gateways.judge import (
     PLUGIN,
     ResolveChild,
     UnreadableManifestError,
-    Verdict,
     judge_artifact,
     judge_reference,
     judge_tags,

@@ -5,20 +5,8 @@ machine runs or changes a byte (docs/decisions.md). URLs are mirrored once and f
 reaches remotes as a process of ours, which ends with the run.
 """
 
-from __future__ import annotations
-
 from tasks.doors.sources.contexts import write_context
 from tasks.doors.sources.fetches import SourceUnavailableError, fetches_that_end
 from tasks.doors.sources.mirrors import FETCH_SECONDS
 from tasks.doors.sources.objects import BlobReader, open_source, read_git_tags, read_tree
-
-__all__ = [
-    "FETCH_SECONDS",
-    "BlobReader",
-    "SourceUnavailableError",
-    "fetches_that_end",
-    "open_source",
-    "read_git_tags",
-    "read_tree",
-    "write_context",
-]
+from tasks.doors.sources.releases import open_release, plan_release

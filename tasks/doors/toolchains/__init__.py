@@ -2,5 +2,3 @@
 
 from tasks.doors.toolchains.builds import build_on_host
 from tasks.doors.toolchains.finding import HostToolchain, find_toolchain
-
-__all__ = ["HostToolchain", "build_on_host", "find_toolchain"]

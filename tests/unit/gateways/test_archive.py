@@ -10,7 +10,7 @@ import zlib
 
 import pytest
 
-from pluginyard.gateways import open_archive
+from pluginyard.gateways.judge import open_archive
 from pluginyard.gateways.judge.gunzip import ArchiveFaultError, Gunzip
 from tests.machine.artifact_builder import tar_of
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from pluginyard.oci import descriptors as oci
 from pluginyard.errors import RegistryError, VerdictError
-from pluginyard.gateways import Verdict, judge_artifact, judge_reference, judge_tags
+from pluginyard.gateways import Verdict
+from pluginyard.gateways.judge import judge_artifact, judge_reference, judge_tags
 from pluginyard.gateways.judge.verdicts import judge_documents, judge_module
 from pluginyard.oci import ICON, README, SPEC, StoredManifest, digest_of
+from pluginyard.oci import descriptors as oci
 from pluginyard.rules import RULES, Finding
 from tests.machine.artifact_builder import (
     GOOD_SPEC,

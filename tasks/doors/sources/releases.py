@@ -1,0 +1,35 @@
+"""From what is asked for to a plan, without Prefect: the tasks and `pluginyard plan` both call this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pluginyard.builds import Builder
+from pluginyard.forms import PublishRequest
+from pluginyard.releases import HostVersion, PluginBuild, Release, plan_build
+from pluginyard.settings import Site
+from pluginyard.sources import Source
+from tasks.doors.sources.objects import BlobReader, open_source, read_tree
+
+
+def open_release(request: PublishRequest, release: Release, *, cache: Path, site: Site) -> Source:
+    """Pin the repository of `request` to the commit of its tag, branch or commit; raise as `open_source` does."""
+    return open_source(request.repository, tag=release.tag, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
+
+
+def plan_release(
+    request: PublishRequest,
+    release: Release,
+    source: Source,
+    *,
+    site: Site,
+    builders: Mapping[str, Builder],
+    host_version: HostVersion,
+) -> PluginBuild:
+    """Read the commit and plan the build of `release`; raise SourceError for what is not fit to build."""
+    tree = read_tree(source)
+    with BlobReader(source) as blobs:
+        return plan_build(
+            request, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
+        )
