@@ -67,7 +67,7 @@ class WasmModule:
     """The exported functions by name."""
 
 
-class _Source:
+class _Counted:
     """Count, digest and bound what is read from the stream."""
 
     def __init__(self, stream: Readable, limit: int) -> None:
@@ -115,7 +115,7 @@ def read_module(stream: Readable, *, limit_bytes: int = LIMIT_BYTES) -> WasmModu
 
     Raises MalformedModuleError, whose `reason` is what the gateway prints.
     """
-    source, outline = _Source(stream, limit_bytes), Outline()
+    source, outline = _Counted(stream, limit_bytes), Outline()
     _check_header(source)
     last = -1
     while number := source.some(1):
@@ -136,7 +136,7 @@ def read_module(stream: Readable, *, limit_bytes: int = LIMIT_BYTES) -> WasmModu
     return _module(source, outline)
 
 
-def _module(source: _Source, outline: Outline) -> WasmModule:
+def _module(source: _Counted, outline: Outline) -> WasmModule:
     return WasmModule(
         size=source.size,
         digest=source.digest,
@@ -149,7 +149,7 @@ def _module(source: _Source, outline: Outline) -> WasmModule:
     )
 
 
-def _check_header(source: _Source) -> None:
+def _check_header(source: _Counted) -> None:
     try:
         header = source.take(8)
     except MalformedModuleError:
@@ -179,7 +179,7 @@ def _remedy_for(header: bytes) -> str:
     return f"{said}build for wasm (Go: GOOS=wasip1 GOARCH=wasm; Rust: --target wasm32-wasip1)"
 
 
-def _read_section(source: _Source, outline: Outline, number: int, size: int) -> None:
+def _read_section(source: _Counted, outline: Outline, number: int, size: int) -> None:
     if number == _CODE:
         outline.bodies, length = source.number() if size else (0, 0)
         if length > size:
@@ -193,7 +193,7 @@ def _read_section(source: _Source, outline: Outline, number: int, size: int) -> 
     return reader.read(outline, Payload(source.take(size), reader.title))
 
 
-def _read_custom(source: _Source, outline: Outline, size: int) -> None:
+def _read_custom(source: _Counted, outline: Outline, size: int) -> None:
     """Note the section's name; only the names of functions are looked into, as the host does."""
     if len(outline.custom) >= _MAX_CUSTOM:
         raise MalformedModuleError(f"more than {_MAX_CUSTOM} custom sections")
