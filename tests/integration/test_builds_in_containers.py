@@ -136,7 +136,13 @@ def test_the_compiler_finds_every_file_however_it_is_handed_over(
 def test_a_container_that_does_not_read_what_it_is_sent_says_how_it_ended(bench: Bench) -> None:
     base = bench.settings.base_images.get("*") or "debian:trixie-slim"
     config = container_config(
-        bench.engine, image=base, script="exit 3", environment={}, limits=Limits(), fed=True, run_id=bench.run_id
+        engine_cpus=bench.engine.cpus,
+        image=base,
+        script="exit 3",
+        environment={},
+        limits=Limits(),
+        fed=True,
+        run_id=bench.run_id,
     )
     name = f"unread-{bench.run_id}"
     bench.engine.client.create_container_from_config(config, name)

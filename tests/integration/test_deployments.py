@@ -253,7 +253,8 @@ def test_the_settings_of_a_fresh_site_are_kept_from_then_on(deployed: DeployedSe
 
 def test_every_prefect_setting_of_ours_is_one_of_the_locked_prefect() -> None:
     texts = [
-        (PROJECT / "deployments" / name).read_text() for name in ("compose.yaml", "Dockerfile", "yard.py", "up.py")
+        (PROJECT / "deployments" / name).read_text()
+        for name in ("compose.yaml", "Dockerfile", "local/settings.py", "local/__main__.py")
     ]
     texts.append((PROJECT / "docs" / "operate.md").read_text())
     named = {name.rstrip("_") for text in texts for name in re.findall(r"PREFECT_[A-Z0-9_]+", text)}
