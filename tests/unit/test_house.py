@@ -1,4 +1,4 @@
-"""The house stands as CONTRIBUTING.md says: rooms with one door each, short files and functions, one name for one thing."""
+"""The house stands as CONTRIBUTING.md says: rooms with one door, short files and functions, one name a thing."""
 
 from __future__ import annotations
 
