@@ -10,10 +10,10 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.machine import Machine, find_machine, host_version
-from flows.run import MOST_RUNS, begin
+from flows.run import begin
 from pluginyard.errors import PluginyardError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
-from pluginyard.releases import PackedArtifact, PluginBuild, PublishedPlugin
+from pluginyard.releases import MOST_RUNS, PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.settings import choose_repository
 from pluginyard.webhooks import find_forge
 from tasks.builds import build_once, pack_artifact
