@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.builds import Builder
+from pluginyard.builds import Builder, site_file_error
 from pluginyard.errors import BuildError
 from pluginyard.settings import Site, load_site
 from tasks.doors import containers, toolchains
@@ -33,7 +33,18 @@ def find_machine(environment: Mapping[str, str] = os.environ, variable: Mapping[
     `variable` holds the settings of the server's variable, which those of the environment go over.
     """
     site = load_site(environment, variable)
+    _refuse_unreadable("CA bundle", site.ca_bundle, "PLUGINYARD_CA_BUNDLE")
+    _refuse_unreadable("netrc file", site.netrc, "PLUGINYARD_NETRC")
     return Machine(site, cache_folder(site.cache, environment), find_builders(site.builders_folder))
+
+
+def _refuse_unreadable(what: str, path: str, variable: str) -> None:
+    if not path:
+        return
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        raise site_file_error(what, path, error, variable) from error
 
 
 def host_version(site: Site) -> Callable[[Builder], str]:

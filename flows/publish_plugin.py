@@ -10,15 +10,15 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.machine import Machine, find_machine, host_version
-from flows.run import MOST_RUNS, begin
+from flows.run import begin
 from pluginyard.errors import PluginyardError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
-from pluginyard.releases import PackedArtifact, PluginBuild, PublishedPlugin
+from pluginyard.releases import MOST_RUNS, PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.settings import choose_repository
 from pluginyard.webhooks import find_forge
 from tasks.builds import build_once, pack_artifact
 from tasks.doors.workspaces import Workspace, open_workspace
-from tasks.gateways import run_in_envoy
+from tasks.gateways import require_envoy, run_in_envoy
 from tasks.registries import Registries, find_published, log_in, module_of, push_artifact, verify_artifact
 from tasks.server import RunPage, at_most, find_site_variable, post_report
 from tasks.sources import checkout_source, detect_files, resolve_release
@@ -40,6 +40,8 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
         _tell_of_crashes(request, error)
         raise
     request = request.at(choose_repository(request.repository, machine.site))
+    if request.run_in_envoy:
+        require_envoy(machine.site.envoy, request.title)
     with open_workspace(machine.cache) as workspace, RunPage(STEPS, f"publish {request.title}") as done:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache, site=machine.site))

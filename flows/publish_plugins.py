@@ -15,6 +15,7 @@ from pluginyard.releases import PUBLISHED_NOW, PlannedPlugin, RepositoryPlan
 from pluginyard.settings import choose_repository
 from tasks.doors.sources import fetches_that_end
 from tasks.doors.workspaces import open_workspace
+from tasks.gateways import require_envoy
 from tasks.registries import Registries, look_up
 from tasks.server import RunPage, post_table
 from tasks.sources import plan_repository
@@ -31,6 +32,8 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
     with one_client():
         machine = await asyncio.to_thread(begin)
         request = request.at(choose_repository(request.repository, machine.site))
+        if request.run_in_envoy:
+            await asyncio.to_thread(require_envoy, machine.site.envoy, request.title)
         with fetches_that_end():
             planned = await asyncio.to_thread(
                 plan_repository,

@@ -48,6 +48,9 @@ def request_from(arguments: Namespace) -> PublishRequest:
         request = PublishRequest.model_validate(fields)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
+        cause = fault.get("ctx", {}).get("error")
+        if cause and isinstance(cause.__cause__, RequestError):
+            raise cause.__cause__ from None
         raise RequestError(
             fault["msg"].removeprefix("Value error, "), subject="publish", remedy="see pluginyard publish --help"
         ) from None

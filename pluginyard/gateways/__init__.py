@@ -2,5 +2,5 @@
 
 from pluginyard.gateways.bootstrap import LISTENER, reason_of_refusal, render_bootstrap
 from pluginyard.gateways.hosts import HIGRESS, HOSTS
-from pluginyard.gateways.probe import Answer, Exchange, Probe, ProbeResult, judge_answers, parse_probe
+from pluginyard.gateways.probe import Answer, Exchange, Expectation, Probe, ProbeResult, judge_answers
 from pluginyard.gateways.verdict import Verdict

@@ -9,7 +9,7 @@ function (tests/integration/test_judge_agrees_with_envoy.py asks again). Where t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from pluginyard.gateways.signature import Signature, parse_signature
@@ -95,8 +95,10 @@ class HostProfile:
     name: str
     title: str
     abi_versions: tuple[str, ...]
-    imports_by_abi: Mapping[str, str]
+    imports_by_abi: Mapping[str, str] = field(default_factory=dict)
     callbacks: str = ""
+    neither_variant: str = "2 errors occurred:\n\t* {compat}\n\t* {oci}\n\n"
+    """How it words that an image is neither of the compat nor of the oci variant."""
     pulls_images: bool = True
     """False for a gateway that loads files or URLs only: an artifact is unpacked for it."""
 
@@ -126,8 +128,11 @@ class HostProfile:
 
 
 _UPSTREAM = ("0_1_0", "0_2_0", "0_2_1")
-HIGRESS = HostProfile("higress", "Higress", (*_UPSTREAM, HIGRESS_ONLY_ABI), _HIGRESS_BY_ABI, _HIGRESS_CALLBACKS)
-ISTIO = HostProfile("istio", "Istio", _UPSTREAM, {})
-ENVOY_GATEWAY = HostProfile("envoy-gateway", "Envoy Gateway", _UPSTREAM, {})
-ENVOY = HostProfile("envoy", "Envoy", _UPSTREAM, {}, pulls_images=False)
-HOSTS: Mapping[str, HostProfile] = {host.name: host for host in (HIGRESS, ISTIO, ENVOY_GATEWAY, ENVOY)}
+_ROWS = (
+    HostProfile("higress", "Higress", (*_UPSTREAM, HIGRESS_ONLY_ABI), _HIGRESS_BY_ABI, _HIGRESS_CALLBACKS),
+    HostProfile("istio", "Istio", _UPSTREAM),
+    HostProfile("envoy-gateway", "Envoy Gateway", _UPSTREAM, neither_variant="{compat}\n{oci}"),
+    HostProfile("envoy", "Envoy", _UPSTREAM, pulls_images=False),
+)
+HOSTS: Mapping[str, HostProfile] = {host.name: host for host in _ROWS}
+HIGRESS = HOSTS["higress"]

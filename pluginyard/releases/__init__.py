@@ -1,5 +1,6 @@
 """What is published: tag, plugin, selection, plan, batch."""
 
+from pluginyard.releases.attempts import MOST_RUNS, refuse_after_crashes
 from pluginyard.releases.batch import (
     PUBLISHED_NOW,
     PlannedPlugin,
@@ -21,6 +22,12 @@ from pluginyard.releases.plan import (
     plan_build,
     resolve_request,
 )
-from pluginyard.releases.plugin import PackedArtifact, PluginBuild, Publication, PublishedPlugin
+from pluginyard.releases.plugin import (
+    PackedArtifact,
+    PluginBuild,
+    Publication,
+    PublishedPlugin,
+    describe_published,
+)
 from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
 from pluginyard.releases.tag import Release, choose_release, nearest_names, parse_release_tag, parse_version_file

@@ -36,11 +36,20 @@ class PlannedPlugin:
         return self.because("refused", error.message, error=error)
 
     def failed(self, error: Exception) -> PlannedPlugin:
-        """Return the same plugin with what went wrong, a fault of ours told as such."""
-        told = describe_fault(error)
-        return self.because("failed", told.message, error=told)
+        """Return the same plugin with what went wrong, a fault of ours marked as such."""
+        fault = describe_fault(error)
+        return self.because("failed", fault.message, error=fault)
 
 
+_COLUMNS: Mapping[str, Callable[[PlannedPlugin], str]] = {
+    "plugin": lambda plugin: plugin.release.name,
+    "language": lambda plugin: plugin.release.language,
+    "version": lambda plugin: plugin.release.version,
+    "state": lambda plugin: plugin.state,
+    "why": lambda plugin: plugin.reason,
+    "digest": lambda plugin: plugin.digest,
+}
+"""The table of a batch: in the report, in the JSON of the run."""
 PUBLISHED_NOW = "published now"
 _MOST_NAMES = 20
 
@@ -66,9 +75,9 @@ class RepositoryPlan:
         if not bad:
             return
         raise BatchError(
-            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(_told(bad)),
+            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(_lines_of(bad)),
             subject=subject,
-            remedy="mend them and run the same again: it does only what is missing",
+            remedy="fix them and run the same again: it does only what is missing",
         )
 
     @property
@@ -80,17 +89,7 @@ class RepositoryPlan:
 
     def rows(self) -> list[dict[str, str]]:
         """Return a row for each plugin, as the table of the report shows it."""
-        return [
-            {
-                "plugin": plugin.release.name,
-                "language": plugin.release.language,
-                "version": plugin.release.version,
-                "state": plugin.state,
-                "why": plugin.reason,
-                "digest": plugin.digest,
-            }
-            for plugin in self.plugins
-        ]
+        return [{name: value_of(plugin) for name, value_of in _COLUMNS.items()} for plugin in self.plugins]
 
     def report_rows(self) -> list[dict[str, str]]:
         """Return the rows with what somebody has to look at first, then what is new, then what stayed."""
@@ -164,7 +163,7 @@ def named_by_content(build: PluginBuild) -> PluginBuild:
     return as_snapshot(replace(build, release=build.release.with_version("0.0.0")))
 
 
-def _told(plugins: Iterable[PlannedPlugin]) -> Iterator[str]:
+def _lines_of(plugins: Iterable[PlannedPlugin]) -> Iterator[str]:
     """Yield a line for each failure; plugins that failed alike share one."""
     alike: dict[tuple[str, str], list[PlannedPlugin]] = defaultdict(list)
     for plugin in plugins:

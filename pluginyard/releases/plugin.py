@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -151,3 +151,43 @@ class PublishedPlugin:
             "placement": dict(self.placement),
             "notes": list(self.notes),
         }
+
+
+def describe_published(
+    build: PluginBuild,
+    artifact: PackedArtifact,
+    publications: Iterable[Publication],
+    verdict: Verdict,
+    probe: Mapping[str, Any] | None,
+) -> PublishedPlugin:
+    """Return what is published of `build`: the plan and what became of it in each destination."""
+    known, release = tuple(publications), build.release
+    places = (
+        {
+            "registry": str(item.destination),
+            "reference": item.destination.reference_to(release.name, release.version),
+            "digest": artifact.manifest.digest,
+            "state": item.state,
+            "latest": item.latest,
+            "plain_http": item.plain_http,
+        }
+        for item in known
+    )
+    return PublishedPlugin(
+        name=release.name,
+        language=release.language,
+        version=release.version,
+        commit=build.source.commit,
+        commit_time=build.source.commit_time,
+        repository=build.source.repository,
+        fingerprint=build.fingerprint,
+        builder=build.builder,
+        digest=artifact.manifest.digest,
+        registries=tuple(places),
+        layers=tuple({"title": layer.title, **layer.to_json()} for layer in artifact.layers),
+        verdict=verdict.to_json(),
+        published=any(item.state == "published" for item in known),
+        probe=probe,
+        placement=build.plugin.placement,
+        notes=build.plugin.notes,
+    )

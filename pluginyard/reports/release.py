@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
-
-from pluginyard.releases import PublishedPlugin
+from pluginyard.releases import PluginBuild, PublishedPlugin
+from pluginyard.rollouts import render_rollouts
 
 # What a code block of the run page shows without scrolling, in a window of 1400 pixels.
 _COLUMNS = 90
@@ -29,30 +28,16 @@ def render_markdown(plugin: PublishedPlugin) -> str:
         render_table(("file", "media type", "bytes", "digest"), map(_layer_row, plugin.layers)),
         _code(f"{layer['digest']}  {_line(layer['title'])}" for layer in plugin.layers),
         "## Use it",
-        f"```yaml\n{render_wasm_plugin(plugin)}```",
+        *(f"```yaml\n{rollout}```" for rollout in render_rollouts(plugin)),
         _code(map(_wrapped, pull_commands(plugin.registries[0], plugin.digest)), "sh"),
         *(["## Notes", render_list(map(escape, plugin.notes))] if plugin.notes else []),
     ]
     return "\n\n".join(sections) + "\n"
 
 
-def render_wasm_plugin(plugin: PublishedPlugin) -> str:
-    """Return the WasmPlugin to apply; for OCI its `sha256` is the manifest's digest, not the module's."""
-    resource = {
-        "apiVersion": "extensions.higress.io/v1alpha1",
-        "kind": "WasmPlugin",
-        "metadata": {"name": plugin.name.replace("_", "-"), "namespace": "higress-system"},
-        "spec": {
-            "url": f"oci://{plugin.reference}" if not plugin.reference.startswith("oci:") else plugin.reference,
-            "sha256": plugin.digest.removeprefix("sha256:"),
-            **plugin.placement,
-            "failStrategy": "FAIL_OPEN",
-        },
-    }
-    text = yaml.safe_dump(resource, sort_keys=False)
-    if plugin.reference.startswith("oci:"):
-        return f"# a layout folder serves no gateway: copy it to a registry and put its reference here\n{text}"
-    return text
+def report_key(build: PluginBuild) -> str:
+    """Return the key under which a plugin's reports follow each other; Prefect allows a-z, 0-9 and -."""
+    return f"published-{build.plugin.language}-{build.release.name.replace('_', '-')}"
 
 
 def render_text(published: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Addresses of repositories and registries hold no password: whoever sees a run sees its parameters."""
+"""Addresses of repositories and registries: valid, and without a password, since a run shows its parameters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+
+from pluginyard.errors import RequestError
+from pluginyard.oci import parse_destination
 
 _WITH_PASSWORD = r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@"  # noqa: S105 (the form of an address, no password)
 _REGISTRY_WITH_USER = r"(?!oci:)(?:\w+://)?[^/]*@"
@@ -19,9 +22,13 @@ def check_address(address: str) -> str:
 
 
 def check_registry(registry: str) -> str:
-    """Return `registry`; raise ValueError, which quotes nothing of it, where it holds a user or password."""
+    """Return `registry`; raise ValueError where it is no destination; no password in it is quoted."""
     if re.match(_REGISTRY_WITH_USER, registry):
         raise ValueError("the registry holds a user or password: use a registry-credentials block or the environment")
+    try:
+        parse_destination(registry)
+    except RequestError as error:
+        raise ValueError(f"{error.subject}: {error.message}: {error.remedy}") from error
     return registry
 
 

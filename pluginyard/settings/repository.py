@@ -7,11 +7,11 @@ that is being built: it belongs to the site (`pluginyard/settings/site.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
-from pluginyard.gateways.hosts import HOSTS
+from pluginyard.gateways import HOSTS, Probe
 from pluginyard.oci import CREATED, REVISION, VERSION
 from pluginyard.parsing import FrozenModel, load_model
 from pluginyard.settings.addresses import Address, RegistryAddress
@@ -24,12 +24,30 @@ else:
 MediaType = Annotated[str, Field(pattern=r"^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)?$")]  # RFC 6838, 4.2
 
 
+class LanguageLayout(FrozenModel):
+    """Say where the plugins of one language live and which builder compiles them."""
+
+    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
+    builder: str = Field(description="Name of a folder in builders/")
+
+    def folder_of(self, name: str) -> str:
+        """Return the folder of the plugin `name`."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
+    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
+    "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
+    "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
+}
+
+
 class PluginSettings(FrozenModel):
     """Settings of one plugin."""
 
     builder: str = Field("", description="Builder that compiles it; empty: the one of its language")
     inputs: tuple[str, ...] = Field((), description="Further files or folders that the compiler reads")
-    probe: Mapping[str, Any] | None = Field(None, description="What a real Envoy is asked, and must answer")
+    probe: Probe | None = Field(None, description="What a real Envoy is asked, and must answer")
 
 
 class RegistrySettings(FrozenModel):
@@ -79,21 +97,3 @@ class RepositorySettings(FrozenModel):
 def load_configuration(text: str, *, subject: str = FILE_NAME) -> RepositorySettings:
     """Load the text of a pluginyard.yaml; raise ConfigurationError that names the key and the nearest known one."""
     return load_model(RepositorySettings, text, subject=subject)
-
-
-class LanguageLayout(FrozenModel):
-    """Say where the plugins of one language live and which builder compiles them."""
-
-    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
-    builder: str = Field(description="Name of a folder in builders/")
-
-    def folder_of(self, name: str) -> str:
-        """Return the folder of the plugin `name`."""
-        return f"{self.folder}/{name}" if self.folder else name
-
-
-HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
-    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
-    "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
-    "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
-}

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.parsing import FrozenModel, UnreadableYamlError, check_model, load_document
+from pluginyard.parsing import MAX_SETTINGS_BYTES, FrozenModel, UnreadableYamlError, check_model, load_document
 from pluginyard.settings.addresses import Address
 
 SECRETS_FILE, SECRET, REPOSITORIES, ADDRESS = (
@@ -97,7 +97,7 @@ def load_trusted(environment: Mapping[str, str], read: Callable[[str], bytes]) -
 
 def _parse_file(content: bytes, path: str) -> dict[str, Any]:
     try:
-        document, duplicates = load_document(content)
+        document, duplicates = load_document(content, MAX_SETTINGS_BYTES)
     except UnreadableYamlError as error:
         place = re.match(r"line \d+", str(error))  # PyYAML's own words may quote the line, and so a secret
         where = f" ({place[0]})" if place else ""

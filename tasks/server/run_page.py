@@ -22,8 +22,15 @@ from prefect.context import FlowRunContext
 from pluginyard.errors import InternalError
 from pluginyard.forms import RepositoryRequest, WatchRequest
 from pluginyard.gateways import Verdict
-from pluginyard.releases import PackedArtifact, PluginBuild, Publication, PublishedPlugin, RepositoryPlan
-from pluginyard.reports import render_markdown
+from pluginyard.releases import (
+    PackedArtifact,
+    PluginBuild,
+    Publication,
+    PublishedPlugin,
+    RepositoryPlan,
+    describe_published,
+)
+from pluginyard.reports import render_markdown, report_key
 from pluginyard.webhooks import TagWatch
 from tasks.steps import log, one_client, step
 
@@ -106,7 +113,7 @@ def post_report(
     probe: Mapping[str, Any] | None,
 ) -> PublishedPlugin:
     """Post the report of the release as an artifact of the run, and return it as a value."""
-    published = _published(build, artifact, publications, verdict, probe)
+    published = describe_published(build, artifact, publications, verdict, probe)
     create_markdown_artifact(
         render_markdown(published), key=report_key(build), description=f"{build.release}: {verdict.summary}"
     )
@@ -129,47 +136,3 @@ def post_watch(request: WatchRequest, watch: TagWatch) -> None:
     """Post what became of every watched tag as a table of the run."""
     create_table_artifact(watch.rows(), key="watched-tags", description=f"{request.title}: {watch.summary}")
     log(watch.summary)
-
-
-def report_key(build: PluginBuild) -> str:
-    """Return the key under which a plugin's reports follow each other; Prefect allows a-z, 0-9 and -."""
-    return f"published-{build.plugin.language}-{build.release.name.replace('_', '-')}"
-
-
-def _published(
-    build: PluginBuild,
-    artifact: PackedArtifact,
-    publications: tuple[Publication, ...],
-    verdict: Verdict,
-    probe: Mapping[str, Any] | None,
-) -> PublishedPlugin:
-    release = build.release
-    places = [
-        {
-            "registry": str(item.destination),
-            "reference": item.destination.reference_to(release.name, release.version),
-            "digest": artifact.manifest.digest,
-            "state": item.state,
-            "latest": item.latest,
-            "plain_http": item.plain_http,
-        }
-        for item in publications
-    ]
-    return PublishedPlugin(
-        name=release.name,
-        language=release.language,
-        version=release.version,
-        commit=build.source.commit,
-        commit_time=build.source.commit_time,
-        repository=build.source.repository,
-        fingerprint=build.fingerprint,
-        builder=build.builder,
-        digest=artifact.manifest.digest,
-        registries=tuple(places),
-        layers=tuple({"title": layer.title, **layer.to_json()} for layer in artifact.layers),
-        verdict=verdict.to_json(),
-        published=any(item.state == "published" for item in publications),
-        probe=probe,
-        placement=build.plugin.placement,
-        notes=build.plugin.notes,
-    )

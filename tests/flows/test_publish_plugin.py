@@ -14,7 +14,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, FlowR
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 
 from flows.publish_plugin import publish_plugin
-from pluginyard.errors import PluginyardError, RequestError, SourceError, VersionTakenError
+from pluginyard.errors import (
+    ConfigurationError,
+    GatewayError,
+    PluginyardError,
+    RequestError,
+    SourceError,
+    VersionTakenError,
+)
 from pluginyard.forms import PublishRequest
 from tests.machine.example_repository import commit, git, make_repository
 
@@ -239,6 +246,26 @@ def test_a_bad_name_is_refused_with_the_remedy_and_nothing_is_written(case: str,
         publish(example, tmp_path / "out", **fields)
     assert isinstance(refusal.value, PluginyardError)
     assert remedy in refusal.value.remedy
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_envoy_is_refused_before_anything_runs(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUGINYARD_ENVOY", str(tmp_path / "absent"))
+    with pytest.raises(GatewayError, match="does not run"):
+        publish(example, tmp_path / "out", run_in_envoy=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_probe_is_refused_before_anything_is_built(example: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(example), str(clone))
+    (clone / "pluginyard.yaml").write_text("plugins: {request-block: {probe: {exchangs: []}}}\n")
+    commit(clone, "A misspelt key")
+    with pytest.raises(ConfigurationError, match="unknown key plugins.request-block.probe.exchangs") as refusal:
+        publish(clone, tmp_path / "out", plugin="request-block", ref="HEAD")
+    assert refusal.value.remedy == "did you mean exchanges?"
     assert not (tmp_path / "out").exists()
 
 

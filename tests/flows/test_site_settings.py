@@ -14,8 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 
 from flows.publish_plugins import publish_plugins
-from flows.run import refuse_after_crashes
-from pluginyard.errors import ConfigurationError, RepeatedCrashError
+from pluginyard.errors import ConfigurationError
 from pluginyard.forms import RepositoryRequest
 from pluginyard.oci import parse_destination
 from pluginyard.settings import SITE_VARIABLE, load_site
@@ -102,9 +101,3 @@ def test_of_several_blocks_the_first_for_the_registry_counts(monkeypatch: pytest
         found = find_credentials(host, site)
         assert found is not None
         assert found.username == expected
-
-
-def test_the_third_begin_is_the_last() -> None:
-    refuse_after_crashes(3)
-    with pytest.raises(RepeatedCrashError, match="begun 3 times already"):
-        refuse_after_crashes(4)

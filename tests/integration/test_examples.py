@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.gateways import parse_probe
+from pluginyard.gateways import Probe
 from pluginyard.gateways.judge.verdicts import judge_documents, judge_module
-from pluginyard.gateways.probe import LOAD_ONLY
 from pluginyard.settings import load_configuration
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.example_repository import BROKEN_PLUGINS, HIGRESS_PLUGINS, git, make_repository, release_tags
@@ -35,8 +34,7 @@ def test_the_judge_says_of_a_module_what_the_real_envoy_says(
     module = compiled_plugins.go(name)
     with module.open("rb") as stream:
         judged = {each.gateway: each for each in judge_module(stream).gateways}["envoy"]
-    text = SETTINGS.plugin(name).probe
-    probe = parse_probe(text, subject=f"plugins.{name}.probe") if text else LOAD_ONLY
+    probe = SETTINGS.plugin(name).probe or Probe()
     result = load_in_envoy(envoy, module, probe, log=lambda _: None, workdir=tmp_path, name=name)
     assert judged.loads == result.loaded, (judged.reason, result.reason)
     assert judged.reason in result.reason

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways.probe import LOAD_ONLY
+from pluginyard.gateways import Probe
 from tasks.doors.gateways import Envoy, find_envoy, load_in_envoy
 from tasks.doors.gateways.envoy_log import BoundedLog
 from tests.machine.host_toolchains import CompiledPlugins
@@ -33,7 +33,7 @@ def test_envoy_is_gone_when_the_caller_is_interrupted(
     signal.setitimer(signal.ITIMER_REAL, 1.5)
     try:
         with pytest.raises(Interruption):
-            load_in_envoy(envoy, module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path)
+            load_in_envoy(envoy, module, Probe(), log=lambda _: None, workdir=tmp_path)
     finally:
         signal.signal(signal.SIGALRM, before)
     assert processes_in(tmp_path) == []
@@ -43,9 +43,9 @@ def test_envoy_is_gone_when_the_caller_is_interrupted(
 def test_envoy_dies_with_a_killed_worker(envoy: Envoy, compiled_plugins: CompiledPlugins, tmp_path: Path) -> None:
     module = compiled_plugins.go("broken-endless-start")
     program = (
-        "import sys; from pathlib import Path; from pluginyard.gateways.probe import LOAD_ONLY\n"
+        "import sys; from pathlib import Path; from pluginyard.gateways import Probe\n"
         "from tasks.doors.gateways import find_envoy, load_in_envoy\n"
-        "load_in_envoy(find_envoy(sys.argv[1]), Path(sys.argv[2]), LOAD_ONLY, log=print, workdir=Path(sys.argv[3]))"
+        "load_in_envoy(find_envoy(sys.argv[1]), Path(sys.argv[2]), Probe(), log=print, workdir=Path(sys.argv[3]))"
     )
     command = [sys.executable, "-c", program, str(envoy.path), str(module), str(tmp_path)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as worker:
@@ -72,7 +72,7 @@ def test_an_envoy_that_breaks_is_an_error_and_no_verdict(tmp_path: Path) -> None
     module.write_bytes(b"\0asm\x01\0\0\0")
     broken = Envoy(executable(tmp_path / "envoy", "echo cannot load a library >&2; exit 127"), "0.0.0")
     with pytest.raises(GatewayError) as caught:
-        load_in_envoy(broken, module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path)
+        load_in_envoy(broken, module, Probe(), log=lambda _: None, workdir=tmp_path)
     assert "ended with code 127" in caught.value.message
     assert "cannot load a library" in caught.value.message
 
@@ -82,7 +82,7 @@ def test_what_an_envoy_started_by_a_script_leaves_is_ended_too(tmp_path: Path) -
     module.write_bytes(b"\0asm\x01\0\0\0")
     script = executable(tmp_path / "envoy", "sleep 300 & wait")
     with pytest.raises(GatewayError, match="was not ready within 1 s"):
-        load_in_envoy(Envoy(script, "0.0.0"), module, LOAD_ONLY, log=lambda _: None, workdir=tmp_path, seconds=1)
+        load_in_envoy(Envoy(script, "0.0.0"), module, Probe(), log=lambda _: None, workdir=tmp_path, seconds=1)
     assert processes_in(tmp_path) == []
 
 
@@ -108,7 +108,7 @@ def test_the_run_is_told_only_the_end_of_a_long_log(tmp_path: Path) -> None:
     told: list[str] = []
     noisy = executable(tmp_path / "envoy", "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo the end >&2; exit 3")
     with pytest.raises(GatewayError, match="ended with code 3"):
-        load_in_envoy(Envoy(noisy, "0.0.0"), module, LOAD_ONLY, log=told.append, workdir=tmp_path)
+        load_in_envoy(Envoy(noisy, "0.0.0"), module, Probe(), log=told.append, workdir=tmp_path)
     assert sum(map(len, told)) < 10_000
     assert told[0].endswith("the end")
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways import Exchange, Probe, ProbeResult, judge_answers, parse_probe
-from pluginyard.gateways.probe import LOAD_ONLY
+from pluginyard.gateways import Exchange, Probe, ProbeResult, judge_answers
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.host_toolchains import CompiledPlugins
 from tests.machine.processes import processes_in
 
-BLOCK_HELLO = parse_probe(
+BLOCK_HELLO = Probe.model_validate(
     {
         "configuration": {"blocked": ["/hello.html"]},
         "exchanges": [
@@ -22,19 +21,22 @@ BLOCK_HELLO = parse_probe(
             {"path": "/hello.html?x=1", "expect": 403},
             {"path": "/", "expect": 200},
         ],
-    },
-    subject="test",
+    }
 )
 Load = Callable[..., ProbeResult]
 
 
+def expecting(path: str, status: int) -> Exchange:
+    return Exchange.model_validate({"path": path, "expect": status})
+
+
 @pytest.fixture
 def load(envoy: Envoy, tmp_path: Path) -> Load:
-    def load(module: Path, probe: Probe = LOAD_ONLY, **options: object) -> ProbeResult:
+    def load(module: Path, probe: Probe | None = None, **options: object) -> ProbeResult:
         lines: list[str] = []
         load.lines = lines  # type: ignore[attr-defined]
         try:
-            return load_in_envoy(envoy, module, probe, workdir=tmp_path, **({"log": lines.append} | options))  # type: ignore[arg-type]
+            return load_in_envoy(envoy, module, probe or Probe(), workdir=tmp_path, **({"log": lines.append} | options))  # type: ignore[arg-type]
         finally:
             assert processes_in(tmp_path) == []
             assert list(tmp_path.glob("envoy-*")) == []
@@ -60,8 +62,9 @@ def test_a_rust_plugin_answers_as_the_go_plugin_does(load: Load, compiled_plugin
 
 
 def test_a_probe_sees_the_request_that_reaches_the_service(load: Load, compiled_plugins: CompiledPlugins) -> None:
-    exchange = Exchange("/p?q=1", 200, "POST", (("x-user", "me"),), "a body", '"x-mcp-server":"v2"')
-    probe = Probe('{"tools":[]}', (exchange,))
+    request = {"method": "POST", "path": "/p?q=1", "headers": {"x-user": "me"}, "body": "a body"}
+    exchange = Exchange.model_validate({**request, "expect": {"contains": '"x-mcp-server":"v2"'}})
+    probe = Probe(configuration='{"tools":[]}', exchanges=(exchange,))
     result = load(compiled_plugins.go("mcp-server-v2"), probe)
     assert judge_answers(probe, result.answers) == ()
     for expected in ('"method":"POST"', '"path":"/p?q=1"', '"x-user":"me"', '"body":"a body"'):
@@ -69,7 +72,7 @@ def test_a_probe_sees_the_request_that_reaches_the_service(load: Load, compiled_
 
 
 def test_an_answer_that_is_not_expected_is_a_finding(load: Load, compiled_plugins: CompiledPlugins) -> None:
-    probe = Probe(BLOCK_HELLO.configuration, (Exchange("/", 403),))
+    probe = BLOCK_HELLO.model_copy(update={"exchanges": (expecting("/", 403),)})
     result = load(compiled_plugins.go("request-block"), probe)
     assert result.loaded
     assert judge_answers(probe, result.answers) == ("GET /: answered 200, expected 403",)
@@ -118,7 +121,7 @@ def test_a_truncated_module_is_refused(load: Load, compiled_plugins: CompiledPlu
 
 
 def test_a_refused_configuration_is_told_in_the_plugins_words(load: Load, compiled_plugins: CompiledPlugins) -> None:
-    result = load(compiled_plugins.go("request-block"), Probe('{"blokked": []}'))
+    result = load(compiled_plugins.go("request-block"), Probe(configuration='{"blokked": []}'))
     assert not result.loaded
     assert "Failed to configure base Wasm plugin" in result.reason
     assert "the module said: request-block cannot use its configuration: `blocked` names no path" in result.reason
@@ -129,7 +132,7 @@ def test_a_panic_is_told_with_its_message(load: Load, compiled_plugins: Compiled
 
 
 def test_a_panic_in_a_request_answers_503_on_every_path(load: Load, compiled_plugins: CompiledPlugins) -> None:
-    probe = Probe("", (Exchange("/", 200), Exchange("/other", 200)))
+    probe = Probe(exchanges=(expecting("/", 200), expecting("/other", 200)))
     result = load(compiled_plugins.go("broken-panic-in-request"), probe)
     assert result.loaded
     assert [answer.status for answer in result.answers] == [503, 503]
@@ -151,7 +154,9 @@ def test_two_probes_at_once_do_not_meet(envoy: Envoy, compiled_plugins: Compiled
     module = compiled_plugins.go("request-block")
 
     def probe(path: str) -> ProbeResult:
-        wanted = Probe(f'{{"blocked":["{path}"]}}', (Exchange("/a", 0), Exchange("/b", 0)))
+        wanted = Probe(
+            configuration=f'{{"blocked":["{path}"]}}', exchanges=(expecting("/a", 403), expecting("/b", 403))
+        )
         return load_in_envoy(envoy, module, wanted, log=lambda _: None, workdir=tmp_path)
 
     with ThreadPoolExecutor(2) as pool:

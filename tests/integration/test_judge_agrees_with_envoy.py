@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.gateways.hosts import ENVOY, HIGRESS
+from pluginyard.gateways.hosts import HIGRESS, HOSTS
 from pluginyard.gateways.judge.verdicts import judge_module
 from pluginyard.gateways.signature import Signature
 from pluginyard.gateways.verdict import GatewayVerdict
 from tasks.doors.gateways import Envoy
 from tests.machine.wasm_builder import custom, module, name, plugin, section
+
+ENVOY = HOSTS["envoy"]
 
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 _FILTER = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm"

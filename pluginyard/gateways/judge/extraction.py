@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pluginyard import oci
+from pluginyard.gateways.hosts import HIGRESS, HOSTS
 from pluginyard.gateways.judge.archive import PLUGIN, ArchiveEntry, TarReader, open_archive
 from pluginyard.gateways.judge.artifact import Artifact, CheckedBlob, Layers
 from pluginyard.gateways.judge.gunzip import ArchiveFaultError
@@ -163,13 +164,13 @@ def _neither(artifact: Artifact, compat: Refusal, raw: Refusal) -> Extraction:
     lead = "the given image is in invalid format as an OCI image: "
     first = f"could not parse as compat variant: {compat.reason}"
     second = f"could not parse as oci variant: {raw.reason}"
-    reason = f"{lead}2 errors occurred:\n\t* {first}\n\t* {second}\n\n"
+    reasons = {name: lead + host.neither_variant.format(compat=first, oci=second) for name, host in HOSTS.items()}
     cause = compat.message
     if len(artifact.layers) == 1 and artifact.layers[0].media_type == oci.WASM_LAYER:
         cause = "one raw wasm layer is no variant that gateways know: they want an archive as the last layer"
     return Extraction(
-        refusal=Refusal(compat.rule, reason, cause, compat.remedy),
-        reasons={"envoy-gateway": f"{lead}{first}\n{second}"},
+        refusal=Refusal(compat.rule, reasons[HIGRESS.name], cause, compat.remedy),
+        reasons=reasons,
     )
 
 

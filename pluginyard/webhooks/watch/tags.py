@@ -14,11 +14,10 @@ from typing import Any, Literal, get_args
 from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.forms import PublishRequest, WatchRequest
 from pluginyard.oci import Destination
-from pluginyard.releases import Release, parse_release_tag, release_key
+from pluginyard.releases import MOST_RUNS, Release, parse_release_tag, release_key
 from pluginyard.sources import Source, SourceTag
 
 DAY = 86400
-MOST_RUNS = 3
 ENDED = ("FAILED", "CRASHED", "CANCELLED")
 
 TagState = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]

@@ -16,7 +16,7 @@ from tests.machine.example_repository import make_repository
 ROOT = Path(__file__).parents[3]
 
 
-def run(*arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
+def run(*arguments: str, cwd: Path = ROOT, **settings: str) -> tuple[int, str, str]:
     """Run the command line; a last line on stderr says whether Prefect was imported."""
     script = (
         "import sys; from flows.__main__ import main; code = main(sys.argv[1:]);"
@@ -27,7 +27,7 @@ def run(*arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
     }
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
-        env=clean | {"PYTHONPATH": str(ROOT), "PLUGINYARD_ENGINE": "container"},
+        env=clean | {"PYTHONPATH": str(ROOT), "PLUGINYARD_ENGINE": "container"} | settings,
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -120,6 +120,7 @@ def test_a_terminal_is_told_each_step_and_a_pipe_nothing(example: Path, tmp_path
         (["plan", "--repository", "/no/such", "--tag", "wasm-go-x-v1.0.0", "--registry", "oci:x"], 4, "no such folder"),
         (["verify", "oci:nowhere:x-1.0.0"], 8, "x-1.0.0"),
         (["inspect", "not a reference"], 2, "remedy"),
+        (["publish", "--tag", "wasm-go-x-v1.0.0", "--registry", "x"], 2, "error: x: not a registry destination\n"),
     ],
 )
 def test_what_cannot_be_done_ends_with_its_exit_code(
@@ -129,3 +130,12 @@ def test_what_cannot_be_done_ends_with_its_exit_code(
     assert done == code, err
     assert text in err
     assert out == ""
+
+
+@pytest.mark.parametrize("variable", ["PLUGINYARD_NETRC", "PLUGINYARD_CA_BUNDLE"])
+def test_a_file_that_a_build_would_miss_is_missed_before_it(variable: str, example: Path, tmp_path: Path) -> None:
+    asked = ("plan", "--tag", "wasm-go-request-block-v1.0.0", "--registry", "oci:x")
+    code, out, err = run(*asked, cwd=example, **{variable: str(tmp_path / "absent")})
+    assert (code, out) == (3, "")
+    assert "cannot be read: No such file or directory" in err
+    assert variable in err

@@ -4,11 +4,13 @@ import io
 
 import pytest
 
-from pluginyard.gateways.hosts import ENVOY, HIGRESS, HIGRESS_ONLY_IMPORTS, HOSTS, HostProfile
+from pluginyard.gateways.hosts import HIGRESS, HIGRESS_ONLY_IMPORTS, HOSTS, HostProfile
 from pluginyard.gateways.judge.linking import abi_version, check_link, find_weaknesses, higress_only_reasons
 from pluginyard.gateways.signature import parse_signature
 from pluginyard.gateways.wasm import WasmModule, read_module
 from tests.machine.wasm_builder import module, plugin
+
+ENVOY = HOSTS["envoy"]
 
 
 def read(content: bytes) -> WasmModule:

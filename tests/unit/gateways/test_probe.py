@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import json
 from pathlib import PurePosixPath
+from textwrap import dedent, indent
+from typing import Any
 
 import pytest
-import yaml
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.gateways import Answer, Exchange, Probe, judge_answers, parse_probe, reason_of_refusal, render_bootstrap
-from pluginyard.gateways.probe import LOAD_ONLY
+from pluginyard.gateways import Answer, Exchange, Probe, judge_answers, reason_of_refusal, render_bootstrap
+from pluginyard.settings import load_configuration
 
 
 def parse(text: str) -> Probe:
-    return parse_probe(yaml.safe_load(text), subject="plugins.demo.probe")
+    settings = load_configuration(f"plugins:\n  demo:\n    probe:\n{indent(dedent(text), ' ' * 6)}")
+    return settings.plugin("demo").probe or Probe()
+
+
+def exchange(path: str, expect: Any = 200, **more: Any) -> Exchange:
+    return Exchange(path=path, expect=expect, **more)
 
 
 def refuse(text: str) -> ConfigurationError:
@@ -33,46 +39,48 @@ def test_a_probe_holds_what_the_file_says() -> None:
             expect: {status: 201, contains: done, headers: {X-Seen: ""}}
     """)
     assert probe.configuration == '{"blocked":["/hello.html"],"message":"不"}'
-    assert probe.exchanges == (
-        Exchange("/hello.html", 403),
-        Exchange("/?x=1", 201, "POST", (("x-user", "me"),), "text", "done", (("x-seen", ""),)),
-    )
+    first, second = probe.exchanges
+    assert first == exchange("/hello.html", 403)
+    assert (second.method, second.path, second.headers, second.body) == ("POST", "/?x=1", (("x-user", "me"),), "text")
+    assert second.expect.model_dump() == {"status": 201, "contains": "done", "headers": (("x-seen", ""),)}
 
 
 def test_a_configuration_that_is_text_is_given_as_it_is() -> None:
     assert parse('configuration: "not JSON"').configuration == "not JSON"
+    assert parse("configuration: 2026-01-01").configuration == "2026-01-01"
 
 
 def test_an_exchange_is_a_get_of_the_root_that_is_answered_200() -> None:
-    assert parse("exchanges: [{}]").exchanges == (Exchange("/", 200, "GET"),)
+    assert parse("exchanges: [{}]").exchanges == (exchange("/", method="GET"),)
 
 
 def test_a_plugin_without_a_probe_is_loaded_without_configuration() -> None:
-    assert parse("{}") == LOAD_ONLY
+    assert parse("{}") == parse("") == Probe()
 
 
 @pytest.mark.parametrize(
-    ("text", "subject", "told"),
+    ("text", "key", "remedy"),
     [
-        ("exchange: []", "plugins.demo.probe", "did you mean `exchanges`?"),
-        ("exchanges: [{}, {paht: /}]", "plugins.demo.probe.exchanges[1]", "did you mean `path`?"),
-        ("exchanges: [{expect: {stauts: 1}}]", "plugins.demo.probe.exchanges[0]", "did you mean `status`?"),
-        ("exchanges: [{zzzz: 1}]", "plugins.demo.probe.exchanges[0]", "known keys: method, path"),
+        ("exchange: []", "exchange", "did you mean exchanges?"),
+        ("exchanges: [{}, {paht: /}]", "exchanges.1.paht", "did you mean path?"),
+        ("exchanges: [{expect: {stauts: 1}}]", "exchanges.0.expect.stauts", "did you mean status?"),
+        ("exchanges: [{zzzz: 1}]", "exchanges.0.zzzz", "known keys: body, expect, headers, method, path"),
     ],
 )
-def test_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, subject: str, told: str) -> None:
+def test_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, key: str, remedy: str) -> None:
     error = refuse(text)
-    assert error.subject == subject
-    assert told in error.remedy
+    assert error.subject == "pluginyard.yaml"
+    assert error.message == f"unknown key plugins.demo.probe.{key}"
+    assert error.remedy == remedy
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[]", "a mapping"),
+        ("[]", "a mapping with configuration, exchanges is expected here"),
         ("exchanges: {}", ""),
-        ("exchanges: 3", "not a list"),
-        ("exchanges: [3]", "a mapping"),
+        ("exchanges: 3", "a list is expected here"),
+        ("exchanges: [3]", "a mapping with method, path, headers, body, expect is expected here"),
         ("exchanges: [{path: hello}]", "not a path"),
         ("exchanges: [{path: '/a b'}]", "not a path"),
         ('exchanges: [{path: "/a\\r\\nHost: x"}]', "not a path"),
@@ -83,9 +91,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, subject
         ("exchanges: [{expect: '403'}]", "200 to 599"),
         ("exchanges: [{headers: [a]}]", "`headers`"),
         ('exchanges: [{headers: {a: "b\\nc"}}]', "no header may hold"),
-        ("exchanges: [{body: {a: b}}]", "`body`"),
-        ("exchanges: [{expect: {contains: 3}}]", "`contains`"),
-        ("configuration: 2026-01-01", "JSON"),
+        ("exchanges: [{body: {a: b}}]", "body: "),
+        ("exchanges: [{expect: {contains: 3}}]", "contains: "),
+        ("configuration: {a: 1.0e+999}", "JSON"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_place_it_stands_in(text: str, told: str) -> None:
@@ -94,11 +102,11 @@ def test_a_wrong_value_is_refused_with_the_place_it_stands_in(text: str, told: s
         return
     error = refuse(text)
     assert told in error.message
-    assert error.subject.startswith("plugins.demo.probe")
-    assert error.remedy
+    assert error.message.startswith("plugins.demo.probe")
+    assert error.remedy.startswith("fix plugins.demo.probe")
 
 
-PROBE = Probe("", (Exchange("/x", 403, expected_body="blocked"), Exchange("/", 200)))
+PROBE = Probe(exchanges=(exchange("/x", {"status": 403, "contains": "blocked"}), exchange("/")))
 
 
 def test_answers_as_expected_give_no_finding() -> None:
@@ -119,7 +127,7 @@ def test_an_exchange_that_was_not_sent_is_a_finding() -> None:
 
 
 def test_expected_headers_are_compared_by_name_and_value() -> None:
-    probe = Probe("", (Exchange("/", 200, expected_headers=(("x-a", "1"), ("x-b", ""), ("x-c", ""))),))
+    probe = Probe(exchanges=(exchange("/", {"headers": {"x-a": "1", "x-b": "", "x-c": ""}}),))
     found = judge_answers(probe, (Answer(200, (("x-a", "2"), ("x-b", "any"))),))
     assert found == ("GET /: header x-a is '2', expected '1'", "GET /: header x-c is missing")
 

@@ -2,55 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from pluginyard.releases import PublishedPlugin
 from pluginyard.reports import render_markdown, render_text, render_verdict_text
-from pluginyard.reports.release import pull_commands, render_wasm_plugin
-
-DIGEST = "sha256:" + "ab" * 32
-REFUSED = {
-    "summary": "no gateway loads it",
-    "gateways": [{"gateway": "higress", "loads": False, "variant": None, "reason": "two\n\tlines | <b>", "rule": "M2"}],
-    "findings": [{"rule": "M2", "level": "E", "message": "why", "remedy": "what to do"}],
-}
-
-
-def published(reference: str = "r.example.com/p/my_plugin:1.0.0", **changes: object) -> PublishedPlugin:
-    place = {
-        "registry": reference.rpartition("/")[0],
-        "reference": reference,
-        "state": "published",
-        "latest": "moved: newest",
-        "plain_http": False,
-    }
-    known = {
-        "name": "my_plugin", "language": "go", "version": "1.0.0", "commit": "c" * 40, "commit_time": 0,
-        "repository": "https://example.com/x.git", "fingerprint": DIGEST, "builder": "go", "digest": DIGEST,
-        "registries": (place,),
-        "layers": ({"title": "plugin.tar.gz", "mediaType": "t", "size": 1234567, "digest": DIGEST},),
-        "verdict": REFUSED, "published": True,
-    }  # fmt: skip
-    return PublishedPlugin(**{**known, **changes})  # type: ignore[arg-type]
-
-
-def test_the_resource_to_apply_pins_the_manifest_by_its_digest() -> None:
-    resource = yaml.safe_load(render_wasm_plugin(published()))
-    assert resource["spec"]["url"] == "oci://r.example.com/p/my_plugin:1.0.0"
-    assert resource["spec"]["sha256"] == "ab" * 32
-    assert resource["metadata"]["name"] == "my-plugin", "a Kubernetes name has no underscore"
-
-
-def test_the_resource_to_apply_places_the_plugin_where_its_spec_wants_it() -> None:
-    assert "phase" not in yaml.safe_load(render_wasm_plugin(published()))["spec"]
-    placed = published(placement={"phase": "AUTHZ", "priority": 310})
-    spec = yaml.safe_load(render_wasm_plugin(placed))["spec"]
-    assert (spec["phase"], spec["priority"]) == ("AUTHZ", 310)
-
-
-def test_a_layout_folder_is_said_to_serve_no_gateway() -> None:
-    text = render_wasm_plugin(published("oci:/srv/layout:my_plugin-1.0.0"))
-    assert text.startswith("# a layout folder serves no gateway")
+from pluginyard.reports.release import pull_commands
+from tests.machine.published import DIGEST, REFUSED, published
 
 
 def test_text_from_an_artifact_cannot_break_the_report() -> None:

@@ -84,3 +84,18 @@ def test_a_site_and_a_repository_whose_settings_hold_one_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"pluginyard.yaml: source_url") as annotation:
         load_configuration(f"source_url: {HOLDING[0]}")
     assert SECRET not in f"{refusal.value} {registry.value} {variable.value} {annotation.value}"
+
+
+@pytest.mark.parametrize(
+    "registry", ["nonsense", "r.example.com", "ftp://r.example.com/p", "r.example.com/UPPER", "oci:"]
+)
+def test_what_is_no_destination_is_refused_where_it_is_read(registry: str) -> None:
+    for form in FORMS:
+        with pytest.raises(ValidationError, match="HOST/NAMESPACE|oci:PATH|try upper"):
+            form.model_validate(fields_of(form, registry=registry))
+    with pytest.raises(ConfigurationError, match=r"PLUGINYARD_REGISTRIES: registries"):
+        load_site({"PLUGINYARD_REGISTRIES": registry})
+    with pytest.raises(ConfigurationError, match=r"pluginyard_site: registries"):
+        check_site_variable({"registries": [registry]})
+    with pytest.raises(ConfigurationError, match=r"pluginyard.yaml: registries"):
+        load_configuration(f"registries: ['{registry}']")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pluginyard.errors import ConfigurationError
@@ -25,6 +27,11 @@ def test_the_file_overlays_the_layout_by_language() -> None:
         ("layout: {go: {foldr: x, builder: go}}", "did you mean folder"),
         ("plugins: {a: {prob: {}}}", "did you mean probe"),
         ("gateways: [nginx]", "gateways.0"),
+        ("plugins: {a: {inputs: {}}}", "plugins.a.inputs: a list is expected here"),
+        ("plugins: {a: 3}", "plugins.a: a mapping with builder, inputs, probe is expected here"),
+        ("layout: [go]", "layout: a mapping is expected here"),
+        ("layout: {go: {folder: x}}", "layout.go.builder: Field required"),
+        ("plugins: {a: {probe: {exchanges: [{expect: {headres: {}}}]}}}", "did you mean headers"),
         ("- a", "not a mapping"),
         ("a: [", "not valid YAML"),
         ("engine: host", "unknown key engine"),
@@ -94,12 +101,38 @@ def test_a_bad_variable_is_named(name: str, value: str) -> None:
         load_site({name: value})
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000 + "]" * 200_000, "- " * 200_000, "a: " + "{a: " * 100_000])
+@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, "- " * 100_000, "a: " + "{a: " * 50_000])
 def test_deep_nesting_is_an_error_and_not_the_end_of_the_process(text: str) -> None:
     with pytest.raises(ConfigurationError, match="nested too deeply"):
         load_configuration(text)
 
 
-def test_a_date_that_is_none_is_told_as_a_fault_of_the_file() -> None:
-    with pytest.raises(ConfigurationError, match="not valid YAML: month must be"):
-        load_configuration("source_url: 2026-13-45\n")
+def test_what_looks_like_a_date_is_a_text() -> None:
+    assert load_configuration("source_url: 2026-13-45\n").source_url == "2026-13-45"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("tidy: true\nlatest: never\ntidy: false\n", "line 3: the key 'tidy' stands twice"),
+        ("plugins: {a: {}, b: {}, a: {}}", "line 1: the key 'a' stands twice"),
+        ("a: &a [x, x]\n<<: [" + "*a, " * 20 + "*a]", "unknown key a"),
+        ('source_url: "\\ud800"', "half of a surrogate pair"),
+        ('source_url: "\\UFFFFFFFF"', "not valid YAML"),
+        ("# " + "x" * 300_000, "it is larger than"),
+        ("".join(f"k{number}:\n" for number in range(30_000)), "too many values|unknown key k0"),
+    ],
+)
+def test_a_file_that_readers_would_read_differently_or_never_end_is_refused(text: str, fault: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(ConfigurationError, match=fault):
+        load_configuration(text)
+    assert time.process_time() - begin < 5
+
+
+def test_merge_keys_that_multiply_each_other_are_refused_in_no_time() -> None:
+    lines = ["a0: &a0 {x: 1}", *(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 9))]
+    begin = time.process_time()
+    with pytest.raises(ConfigurationError, match="its aliases multiply it"):
+        load_configuration("\n".join(lines))
+    assert time.process_time() - begin < 5

@@ -33,7 +33,7 @@ def test_a_spec_that_readers_cannot_agree_on_refuses_the_release(text: bytes, to
         check_spec(text, subject="plugins/x/spec.yaml")
     assert told in refusal.value.message
     assert refusal.value.subject == "plugins/x/spec.yaml"
-    assert "mend spec.yaml" in refusal.value.remedy
+    assert "fix spec.yaml" in refusal.value.remedy
 
 
 @pytest.mark.parametrize(
