@@ -15,14 +15,14 @@ from pluginyard.errors import PluginyardError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
 from pluginyard.releases import MOST_RUNS, PackedArtifact, PluginBuild, PublishedPlugin
 from pluginyard.settings import choose_repository
-from pluginyard.webhooks import find_forge
+from pluginyard.webhooks import find_status_apis
 from tasks.builds import build_once, pack_artifact
 from tasks.doors.workspaces import Workspace, open_workspace
 from tasks.gateways import require_envoy, run_in_envoy
 from tasks.registries import Registries, find_published, log_in, module_of, push_artifact, verify_artifact
 from tasks.server import RunPage, at_most, find_site_variable, post_report
 from tasks.sources import checkout_source, detect_files, resolve_release
-from tasks.statuses import told_at_commit
+from tasks.statuses import commit_status
 
 STEPS = 9
 
@@ -46,7 +46,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
         release = done(resolve_release(request))
         source = done(checkout_source(request, release, machine.cache, site=machine.site))
         done.tag(release.language, f"plugin:{release.name}")
-        with told_at_commit(source, release):
+        with commit_status(source, release):
             build = done(
                 detect_files(
                     request,
@@ -64,13 +64,13 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
 
 def _tell_of_crashes(request: PublishRequest, error: RepeatedCrashError) -> None:
     """Tell the commit, whose status is pending since the run's first begin; once only, should this crash too."""
-    if flow_run.run_count != MOST_RUNS + 1 or find_forge(os.environ) is None:
+    if flow_run.run_count != MOST_RUNS + 1 or not find_status_apis(os.environ):
         return
     with suppress(PluginyardError):
         machine = find_machine(variable=find_site_variable())
         request = request.at(choose_repository(request.repository, machine.site))
         release = resolve_release(request)
-        with told_at_commit(checkout_source(request, release, machine.cache, site=machine.site), release):
+        with commit_status(checkout_source(request, release, machine.cache, site=machine.site), release):
             raise error
 
 

@@ -1,4 +1,4 @@
-"""Tell the forge how the release of a commit goes: post-status, where a token is configured, and nowhere else."""
+"""Report to the forge how the release of a commit goes: post-status, where a token is configured, and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from prefect.utilities.urls import url_for
 from pluginyard.errors import PluginyardError
 from pluginyard.releases import Release
 from pluginyard.sources import Source
-from pluginyard.webhooks import Forge, find_forge
+from pluginyard.webhooks import CommitState, find_status_apis, plan_status
 from tasks.doors import statuses
-from tasks.doors.statuses import CommitState
 from tasks.steps import log, step
 
 
 @contextmanager
-def told_at_commit(source: Source, release: Release) -> Iterator[None]:
+def commit_status(source: Source, release: Release) -> Iterator[None]:
     """Set the commit's status to pending, and to how the block ends; a forge that refuses it fails nothing.
 
     The context is the plugin's, so that two plugins released at one commit have a status each.
     """
-    forge = find_forge(os.environ)
-    name = forge.name_of(source.repository) if forge else ""
-    if forge is None or not name:
+    apis = find_status_apis(os.environ)
+    api, name = next(((api, name) for api in apis if (name := api.name_of(source.repository))), (None, ""))
+    if api is None:
         yield
         return
 
     def post(state: CommitState, description: str) -> None:
-        _send(forge, name, source.commit, state, description, f"pluginyard/{release.name}")
+        page = (url_for("flow-run", obj_id=flow_run.id) if flow_run.id else None) or ""
+        context = f"pluginyard/{release.name}"
+        request = plan_status(api, name, source.commit, state, description, target_url=page, context=context)
+        statuses.post_status(request, api.token)
+        log(f"{request.subject}: {state}")
 
     def try_to(act: Callable[[CommitState, str], object], state: CommitState, description: str) -> None:
         try:
@@ -51,9 +54,3 @@ def told_at_commit(source: Source, release: Release) -> Iterator[None]:
         try_to(post, "error", f"{release}: the run was ended")
         raise
     try_to(post_status, "success", f"published {release}")
-
-
-def _send(forge: Forge, name: str, commit: str, state: CommitState, description: str, context: str) -> None:
-    page = (url_for("flow-run", obj_id=flow_run.id) if flow_run.id else None) or ""
-    statuses.post_status(forge.api, name, commit, state, page, description, forge.token, context=context)
-    log(f"{name}@{commit[:12]}: {state}")

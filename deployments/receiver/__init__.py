@@ -1,1 +1,1 @@
-"""The receiver of webhooks: `python -m deployments.receiver`."""
+"""The receiver of webhooks: it serves; `pluginyard/webhooks/` judges a delivery."""

@@ -1,4 +1,4 @@
-"""The idempotency keys of a tag's run: webhook and watch share them, so one tag is one run, whoever asks first.
+"""The idempotency keys and labels of a tag's run: webhook and watch share them, so one tag is one run.
 
 >>> release_key("git@github.com:Acme/plugins.git", "wasm-go-a-v1.0.0")
 'release:acme/plugins:wasm-go-a-v1.0.0'
@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import re
 
+COMMIT_LABEL = "github.commit"
+"""Of a run: the commit it was started for, as far as its forge or watch knew it."""
+ASKED_BY_LABEL = "pluginyard.asked-by"
+"""Of a run: what only the call that made it knows, so that each of several that ask for one run learns whose it is."""
+UNSUCCESSFUL = ("FAILED", "CRASHED", "CANCELLED")
+"""Types of Prefect's states in which a run ends without having done its work."""
 _HOSTED = re.compile(r"(?:\w+://(?:[^/@]*@)?[^/]+/|[^/@\s]+@[^/:]+:)/*(?P<name>[^/]+/[^/]+?)(?:\.git)?/*")
 
 
@@ -26,7 +32,7 @@ def name_repository(address: str) -> str:
 
 
 def stands_for(recorded: str, commit: str, *, failed: bool) -> bool:
-    """Tell whether the run of a tag's key stands for the tag at `commit`; `recorded` is the commit it was started for.
+    """Return whether the run of a tag's key, started for the commit `recorded`, stands for the tag at `commit`.
 
     Where it knew none (only a push and a watch do), one that failed is taken for another commit's: a tag is set
     again after a build that failed. Safe where that is wrong: publishing a release twice gives one artifact.

@@ -15,7 +15,7 @@ from pluginyard.builds import Definition
 from pluginyard.errors import PluginyardError
 from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.rules import RULES, Rule
-from pluginyard.settings import ReceiverSettings, RepositorySettings, Site
+from pluginyard.settings import ReceiverSettings, RepositorySettings, Site, TrustedRepository
 
 _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
@@ -28,6 +28,9 @@ With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker tel
 goes, with a link to the run (`PREFECT_UI_URL`); two tasks called `post-status` do it. `PLUGINYARD_GITHUB_URL` is the
 address of another GitHub, `PLUGINYARD_GITHUB_API` that of its API if it is not `/api/v3` below. A status that is
 refused fails no release."""
+_REPOSITORIES = """\
+Repositories and their secrets are in the file that `PLUGINYARD_GITHUB_SECRETS_FILE` names, or in
+`PLUGINYARD_GITHUB_REPOSITORIES` and `PLUGINYARD_GITHUB_SECRET`. Keys of a repository in the file:"""
 _HEAD = "<!-- Rendered from the code by `make reference`; do not edit. -->\n\n# Reference"
 
 
@@ -55,6 +58,8 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         "## Settings of the webhook receiver (environment variables)",
         "[receiver.md](receiver.md) shows how they are used.",
         _table(("setting", "default", "variable"), _fields(ReceiverSettings)),
+        _REPOSITORIES,
+        _table(("key", "default", "meaning"), _fields(TrustedRepository)),
         "## pluginyard.yaml",
         "At the top of the plugin repository, read at the commit that is built; every key is optional.",
         _table(("key", "default", "meaning"), _fields(RepositorySettings)),

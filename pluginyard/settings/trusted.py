@@ -16,12 +16,6 @@ from pluginyard.errors import ConfigurationError
 from pluginyard.parsing import MAX_SETTINGS_BYTES, FrozenModel, UnreadableYamlError, check_model, load_document
 from pluginyard.settings.addresses import Address
 
-SECRETS_FILE, SECRET, REPOSITORIES, ADDRESS = (
-    "PLUGINYARD_GITHUB_SECRETS_FILE",
-    "PLUGINYARD_GITHUB_SECRET",
-    "PLUGINYARD_GITHUB_REPOSITORIES",
-    "PLUGINYARD_GITHUB_URL",
-)
 ANY_REPOSITORY = "*"
 # What the workflow that is replaced was called, and what a new one most likely is.
 WORKFLOWS = ("build-and-push-wasm-plugin-image.yaml", "publish-plugin.yaml", "publish-plugin.yml")
@@ -74,23 +68,26 @@ def find_trusted(repositories: TrustedRepositories, full_name: str) -> TrustedRe
     return next((repositories[key] for key in (name, f"{owner}/*", ANY_REPOSITORY) if key in repositories), None)
 
 
-def load_trusted(environment: Mapping[str, str], read: Callable[[str], bytes]) -> TrustedRepositories:
-    """Load the trusted repositories that `environment` names; `read` returns the bytes of the secrets file.
+def load_trusted(
+    forge: str, address: str, environment: Mapping[str, str], read: Callable[[str], bytes]
+) -> TrustedRepositories:
+    """Load the trusted repositories of `forge`, which is at `address` unless `environment` names its own server.
 
-    Raises ConfigurationError that names the variable or the repository, never a secret.
+    `read` returns the bytes of the secrets file. Raises ConfigurationError that names the variable or the repository,
+    never a secret.
     """
-    address = environment.get(ADDRESS, "").rstrip("/") or "https://github.com"
-    if path := environment.get(SECRETS_FILE, ""):
+    prefix = f"PLUGINYARD_{forge.upper()}_"
+    address = environment.get(f"{prefix}URL", "").rstrip("/") or address
+    if path := environment.get(f"{prefix}SECRETS_FILE", ""):
         entries, subject = _parse_file(read(path), path), path
     else:
-        secrets = environment.get(SECRET, "").split()
-        entries = {name: secrets for item in environment.get(REPOSITORIES, "").split(",") if (name := item.strip())}
-        subject = REPOSITORIES
+        secrets, subject = environment.get(f"{prefix}SECRET", "").split(), f"{prefix}REPOSITORIES"
+        entries = {name: secrets for item in environment.get(subject, "").split(",") if (name := item.strip())}
         if not secrets or not entries:
             raise ConfigurationError(
                 "no repository is trusted",
-                subject=SECRETS_FILE,
-                remedy=f"name a file of `owner/name: secret` lines, or set {SECRET} and {REPOSITORIES}",
+                subject=f"{prefix}SECRETS_FILE",
+                remedy=f"name a file of `owner/name: secret` lines, or set {prefix}SECRET and {subject}",
             )
     return {name.lower(): _entry(name, value, address, subject) for name, value in entries.items()}
 
@@ -101,7 +98,7 @@ def _parse_file(content: bytes, path: str) -> dict[str, Any]:
     except UnreadableYamlError as error:
         place = re.match(r"line \d+", str(error))  # PyYAML's own words may quote the line, and so a secret
         where = f" ({place[0]})" if place else ""
-        raise ConfigurationError(f"not valid YAML{where}", subject=path, remedy="mend the file") from None
+        raise ConfigurationError(f"not valid YAML{where}", subject=path, remedy="fix the file") from None
     if not isinstance(document, dict) or not document or not all(isinstance(key, str) for key in document):
         raise ConfigurationError(
             "not a mapping of repositories", subject=path, remedy="write `owner/name: secret` lines"

@@ -1,19 +1,19 @@
 """Deliveries of a forge, and the statuses it is sent."""
 
-from pluginyard.webhooks.admission import Receipts, TokenBuckets
 from pluginyard.webhooks.deliveries import (
-    DELIVERY,
-    EVENT,
     Delivery,
     IgnoredDelivery,
+    JudgedDelivery,
     RefusedDelivery,
     choose_next_key,
     judge_delivery,
 )
-from pluginyard.webhooks.statuses import Forge, find_forge
+from pluginyard.webhooks.dialect import CommitState, Forge
+from pluginyard.webhooks.forges import FORGES, choose_forges
+from pluginyard.webhooks.replay import is_replay
+from pluginyard.webhooks.statuses import StatusApi, StatusRequest, find_status_apis, plan_status
 from pluginyard.webhooks.watch import (
     DAY,
-    ENDED,
     TagWatch,
     WatchedTag,
     choose_here,

@@ -1,4 +1,4 @@
-"""Whose commits get a status: repositories of the forge that a token is for."""
+"""The status of a commit: at which forge it is set, and what is sent there."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pluginyard.settings import ADDRESS, FULL_NAME
+from pluginyard.errors import StatusError
+from pluginyard.settings import FULL_NAME
+from pluginyard.webhooks.dialect import CommitState, Forge
+from pluginyard.webhooks.events import COMMIT
+from pluginyard.webhooks.forges import FORGES
 
-TOKEN, API = "PLUGINYARD_GITHUB_TOKEN", "PLUGINYARD_GITHUB_API"
-_GITHUB, _GITHUB_API = "https://github.com", "https://api.github.com"
+_LONGEST_DESCRIPTION = 140  # GitHub refuses longer ones
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ADDRESS = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^/@]*@)?(?P<host>[^/:]+)(?::\d+)?/|[^/@\s]+@(?P<short>[^/:]+):)(?P<path>.+)"
 )
 
 
 @dataclass(frozen=True)
-class Forge:
+class StatusApi:
     """Say where statuses are posted, and for repositories of which host; the token is in no text of it."""
 
-    api: str
+    forge: Forge
+    url: str
     host: str
     token: str = field(repr=False)
 
@@ -33,15 +38,60 @@ class Forge:
         return name if FULL_NAME.fullmatch(name) else ""
 
 
-def find_forge(environment: Mapping[str, str]) -> Forge | None:
-    """Return the forge that `environment` has a token for; None where it has none.
+@dataclass(frozen=True)
+class StatusRequest:
+    """Hold one call of a forge's API: everything but the token."""
 
-    PLUGINYARD_GITHUB_URL is the forge's own address, PLUGINYARD_GITHUB_API that of its API: on GitHub
-    Enterprise `/api/v3` below the first.
+    subject: str
+    url: str
+    headers: Mapping[str, str]
+    document: Mapping[str, str]
+
+
+def find_status_apis(environment: Mapping[str, str]) -> tuple[StatusApi, ...]:
+    """Return the APIs that `environment` has a token for.
+
+    PLUGINYARD_GITHUB_URL is the forge's own address, PLUGINYARD_GITHUB_API that of its API where it is not in its
+    usual place below the first.
     """
-    token = environment.get(TOKEN, "").strip()
-    if not token:
-        return None
-    address = (environment.get(ADDRESS, "") or _GITHUB).rstrip("/")
-    own_api = f"{address}/api/v3" if address != _GITHUB else _GITHUB_API
-    return Forge(environment.get(API, "") or own_api, (urlsplit(address).hostname or "").lower(), token)
+    return tuple(api for forge in FORGES if (api := _find_api(forge, environment)).token)
+
+
+def _find_api(forge: Forge, environment: Mapping[str, str]) -> StatusApi:
+    address = (environment.get(forge.variable("URL"), "") or forge.address).rstrip("/")
+    url = environment.get(forge.variable("API"), "") or forge.choose_api(address)
+    token = environment.get(forge.variable("TOKEN"), "").strip()
+    return StatusApi(forge, url, (urlsplit(address).hostname or "").lower(), token)
+
+
+def plan_status(
+    api: StatusApi,
+    repository: str,
+    commit: str,
+    state: CommitState,
+    description: str,
+    *,
+    target_url: str = "",
+    context: str = "pluginyard",
+) -> StatusRequest:
+    """Return the call that sets the status `context` of `commit` in `owner/name`; the last one of a context counts.
+
+    Raises StatusError for what is no commit of a repository, and for an address that would send the token in the clear
+    to another machine.
+    """
+    subject = f"{repository}@{commit[:12]}"
+    if not FULL_NAME.fullmatch(repository) or not COMMIT.fullmatch(commit):
+        raise StatusError("not owner/name and a full commit id", subject=subject, remedy="a status is set on a commit")
+    parts = urlsplit(api.url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        remedy = f"as {api.forge.choose_api(api.forge.address)}"
+        raise StatusError("a token is sent by HTTPS only", subject="the API's address", remedy=remedy)
+    path, document = api.forge.render_status(repository, commit, state, _shorten(description), context)
+    if target_url:
+        document["target_url"] = target_url
+    return StatusRequest(subject, f"{api.url.rstrip('/')}{path}", api.forge.status_headers, document)
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_DESCRIPTION else f"{line[: _LONGEST_DESCRIPTION - 1]}…"

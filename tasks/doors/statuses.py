@@ -1,7 +1,4 @@
-"""The door to a forge's commit statuses: say at the commit how its release went, with a link to the run.
-
-The API is GitHub's, `POST /repos/{owner}/{repo}/statuses/{sha}`; servers that speak it have their own address.
-"""
+"""The door to a forge's commit statuses: post one, and try again where the forge asks for it."""
 
 from __future__ import annotations
 
@@ -11,53 +8,29 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
-from urllib.parse import urlsplit
 
 import requests
 
 from pluginyard.errors import StatusError, StatusUnavailableError
 from pluginyard.oci import choose_delay, is_transient_status
-from pluginyard.settings import FULL_NAME
+from pluginyard.webhooks import StatusRequest
 
-CommitState = Literal["pending", "success", "failure", "error"]
-GITHUB_API = "https://api.github.com"
 SECONDS = (5.0, 10.0)
 """To connect, and for each silence of the answer."""
 TRIES = 3
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_LONGEST_DESCRIPTION = 140  # GitHub refuses longer ones
 _LONGEST_ANSWER = 4096
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _log = logging.getLogger(__name__)
 
 
-def post_status(
-    api_url: str,
-    repository: str,
-    commit: str,
-    state: CommitState,
-    target_url: str,
-    description: str,
-    token: str,
-    *,
-    context: str = "pluginyard",
-) -> None:
-    """Set the status `context` of `commit` in the repository `owner/name`; the last one of a context counts.
+def post_status(request: StatusRequest, token: str) -> None:
+    """Set the status.
 
     Raises StatusError where the forge refuses it, StatusUnavailableError where it still does not answer after
-    three tries. The token is in neither, and is sent in the clear to this machine only.
+    three tries. The token is in neither.
     """
-    subject = f"{repository}@{commit[:12]}"
-    if not FULL_NAME.fullmatch(repository) or not _COMMIT.fullmatch(commit):
-        raise StatusError("not owner/name and a full commit id", subject=subject, remedy="a status is set on a commit")
-    url = f"{_checked(api_url)}/repos/{repository}/statuses/{commit}"
-    status = {"state": state, "description": _shortened(description), "context": context}
-    if target_url:
-        status["target_url"] = target_url
     for attempt in range(1, TRIES + 1):
         try:
-            return _post(url, status, token, subject)
+            return _post(request, token)
         except StatusUnavailableError as error:
             if attempt == TRIES:
                 raise
@@ -65,22 +38,22 @@ def post_status(
     return None
 
 
-def _post(url: str, status: dict[str, str], token: str, subject: str) -> None:
-    headers = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
+def _post(request: StatusRequest, token: str) -> None:
     try:
         with requests.post(
-            url,
-            json=status,
-            headers=headers,
+            request.url,
+            json=request.document,
+            headers=request.headers,
             auth=_bearer(token),
             timeout=SECONDS,
             allow_redirects=False,
             stream=True,
         ) as response:
             if response.status_code != 201:
-                raise _refused(response, token, subject)
+                raise _refused(response, token, request.subject)
     except requests.RequestException as error:
-        raise _unanswered(error, subject) from None  # its text quotes the address, and may quote a proxy's password
+        # Its text quotes the address, and may quote a proxy's password.
+        raise _unanswered(error, request.subject) from None
 
 
 def _bearer(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
@@ -130,18 +103,6 @@ def _words(response: requests.Response, token: str) -> str:
     message = re.search(r'"message"\s*:\s*"([^"]{1,200})', text)
     words = (message[1] if message else "").replace(token, "***")
     return "".join(char if char.isprintable() else " " for char in words)
-
-
-def _checked(api_url: str) -> str:
-    parts = urlsplit(api_url)
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        return api_url.rstrip("/")
-    raise StatusError("a token is sent by HTTPS only", subject="the API's address", remedy=f"as {GITHUB_API}")
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_DESCRIPTION else f"{line[: _LONGEST_DESCRIPTION - 1]}…"
 
 
 def _wait(attempt: int, error: StatusUnavailableError) -> None:

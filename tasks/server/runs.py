@@ -14,12 +14,9 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from pluginyard.errors import ConfigurationError
 from pluginyard.forms import PublishRequest
-from pluginyard.releases import stands_for
-from pluginyard.webhooks import ENDED, WatchedTag, choose_here, is_shared, judge_run
+from pluginyard.releases import ASKED_BY_LABEL, COMMIT_LABEL, UNSUCCESSFUL, stands_for
+from pluginyard.webhooks import WatchedTag, choose_here, is_shared, judge_run
 from tasks.steps import log, step
-
-_ASKED_BY = "pluginyard.asked-by"
-_COMMIT = "github.commit"  # the receiver's label too (pluginyard.webhooks.deliveries)
 
 
 def find_deployment(name: str) -> UUID | None:
@@ -41,7 +38,7 @@ def start_release(tag: WatchedTag, request: PublishRequest, deployment: UUID) ->
     asked_by = str(uuid4())
     start = partial(_create, tag, request, deployment, asked_by)
     run = _start_shared(tag, start) if is_shared(request) else _find_other(tag) or start(tag.key)
-    started = judge_run(tag, _state_of(run), str(run.id), is_new=run.labels.get(_ASKED_BY) == asked_by)
+    started = judge_run(tag, _state_of(run), str(run.id), is_new=run.labels.get(ASKED_BY_LABEL) == asked_by)
     log(f"{tag.name}: {started.state}, run {run.id}")
     return started
 
@@ -61,8 +58,8 @@ def _start_shared(tag: WatchedTag, start: Callable[[str], FlowRun]) -> FlowRun:
     """Return the run of the tag's key, or the one of its commit's where the first is of another commit."""
     of_tag, of_commit = tag.shared_keys
     run = start(of_tag)
-    recorded = str(run.labels.get(_COMMIT, ""))
-    return run if stands_for(recorded, tag.commit, failed=_state_of(run) in ENDED) else start(of_commit)
+    recorded = str(run.labels.get(COMMIT_LABEL, ""))
+    return run if stands_for(recorded, tag.commit, failed=_state_of(run) in UNSUCCESSFUL) else start(of_commit)
 
 
 def _create(tag: WatchedTag, request: PublishRequest, deployment: UUID, asked_by: str, key: str) -> FlowRun:
@@ -73,7 +70,7 @@ def _create(tag: WatchedTag, request: PublishRequest, deployment: UUID, asked_by
                 parameters={"request": request.model_dump(mode="json", exclude_defaults=True)},
                 idempotency_key=key,
                 tags=["watch-tags"],
-                labels={_ASKED_BY: asked_by, _COMMIT: tag.commit},
+                labels={ASKED_BY_LABEL: asked_by, COMMIT_LABEL: tag.commit},
             )
     except PrefectHTTPStatusError as error:
         raise ConfigurationError(
@@ -91,7 +88,7 @@ def _find_other(tag: WatchedTag) -> FlowRun | None:
     chosen = FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=list(tag.shared_keys)))
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC)
-    ours = (run for run in runs if run.labels.get(_COMMIT, tag.commit) == tag.commit)
+    ours = (run for run in runs if run.labels.get(COMMIT_LABEL, tag.commit) == tag.commit)
     return next((run for run in ours if _state_of(run) != "COMPLETED"), None)
 
 

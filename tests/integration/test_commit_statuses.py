@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import StatusError, StatusUnavailableError
+from pluginyard.webhooks import find_status_apis, plan_status
 from tasks.doors import statuses
-from tasks.doors.statuses import post_status
 from tests.machine.status_forge import StatusForge, run_status_forge
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
@@ -30,10 +30,11 @@ def post(forge: StatusForge, **changed: str) -> None:
         "commit": COMMIT,
         "target_url": RUN,
         "description": "published request-block 1.0.0",
-        "token": TOKEN,
         "context": "pluginyard/request-block",
     } | changed
-    post_status(forge.url, state="success", **asked)  # type: ignore[arg-type]
+    environment = {"PLUGINYARD_GITHUB_TOKEN": TOKEN, "PLUGINYARD_GITHUB_API": forge.url}
+    (api,) = find_status_apis(environment)
+    statuses.post_status(plan_status(api, state="success", **asked), api.token)
 
 
 def test_a_status_is_one_call_with_the_link_to_the_run(forge: StatusForge) -> None:

@@ -6,18 +6,19 @@ import json
 from typing import Any
 
 from pluginyard.settings import TrustedRepository
-from pluginyard.webhooks import Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
+from pluginyard.webhooks import FORGES, Delivery, IgnoredDelivery, RefusedDelivery, judge_delivery
 from tests.machine.github import SECRET, Sent, sent, tag_event
 
 COMMIT = "6113728f27ae82c7b1a177c8d03f9e96e0adf246"
 OTHER_COMMIT = "0123456789abcdef0123456789abcdef01234567"
-GITHUB = "https://github.com/{repository}.git"
+(GITHUB,) = FORGES
+CLONED_FROM = "https://github.com/{repository}.git"
 ORG_SECRET, NEXT_SECRET = "the secret of octo-org only", "the secret that comes next"
 
 
 def trusted(*secrets: str, **granted: Any) -> TrustedRepository:
     """Return an entry of the secrets file."""
-    return TrustedRepository.model_validate({"secrets": list(secrets), "clone_url": GITHUB, **granted})
+    return TrustedRepository.model_validate({"secrets": list(secrets), "clone_url": CLONED_FROM, **granted})
 
 
 REPOSITORIES = {
@@ -43,7 +44,7 @@ def judge(delivery: Sent, **changed: str | None) -> Delivery | IgnoredDelivery |
     headers |= {name.replace("_", "-"): value for name, value in changed.items() if value is not None}
     gone = {name.replace("_", "-") for name, value in changed.items() if value is None}
     return judge_delivery(
-        {name: value for name, value in headers.items() if name not in gone}, delivery.body, REPOSITORIES
+        GITHUB, {name: value for name, value in headers.items() if name not in gone}, delivery.body, REPOSITORIES
     )
 
 

@@ -3,7 +3,6 @@
 from pluginyard.webhooks.watch.old_tags import judge_old
 from pluginyard.webhooks.watch.tags import (
     DAY,
-    ENDED,
     TagWatch,
     WatchedTag,
     choose_here,

@@ -14,11 +14,10 @@ from typing import Any, Literal, get_args
 from pluginyard.errors import BatchError, PluginyardError, RequestError
 from pluginyard.forms import PublishRequest, WatchRequest
 from pluginyard.oci import Destination
-from pluginyard.releases import MOST_RUNS, Release, parse_release_tag, release_key
+from pluginyard.releases import MOST_RUNS, UNSUCCESSFUL, Release, parse_release_tag, release_key
 from pluginyard.sources import Source, SourceTag
 
 DAY = 86400
-ENDED = ("FAILED", "CRASHED", "CANCELLED")
 
 TagState = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]
 
@@ -146,7 +145,7 @@ def judge_run(tag: WatchedTag, state: str, run: str, *, is_new: bool = False) ->
         return tag.because("started", "its run was started now", run=run)
     if state == "COMPLETED":
         return tag.because("halted", f"its run completed, yet it is {tag.reason}: publish the tag by hand", run=run)
-    if state in ENDED:
+    if state in UNSUCCESSFUL:
         reason = f"its run ended {state.lower()} and is not started again: retry that run, or publish the tag by hand"
         return tag.because("halted", reason, run=run)
     return tag.because("under way", f"its run is {state.lower()}", run=run)

@@ -5,7 +5,13 @@ import json
 import pytest
 
 from pluginyard.errors import ConfigurationError
-from pluginyard.settings import TrustedRepositories, find_trusted, load_receiver_settings, load_trusted
+from pluginyard.settings import (
+    TrustedRepositories,
+    find_ignored,
+    find_trusted,
+    load_receiver_settings,
+    load_trusted,
+)
 
 SECRET = "correct-horse-battery-staple"
 NEXT = "another-horse-another-battery"
@@ -13,7 +19,11 @@ NEXT = "another-horse-another-battery"
 
 def load(text: str, **environment: str) -> TrustedRepositories:
     given = {"PLUGINYARD_GITHUB_SECRETS_FILE": "secrets.yaml", **environment}
-    return load_trusted(given, lambda path: text.encode())
+    return trusted_by(given, text)
+
+
+def trusted_by(environment: dict[str, str], text: str = "") -> TrustedRepositories:
+    return load_trusted("github", "https://github.com", environment, lambda path: text.encode())
 
 
 def secrets_of(repositories: TrustedRepositories, name: str) -> list[str]:
@@ -54,7 +64,7 @@ def test_a_few_repositories_with_one_secret_need_no_file() -> None:
         "PLUGINYARD_GITHUB_SECRET": f"{NEXT} {SECRET}",
         "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins, acme/gateway",
     }
-    found = load_trusted(environment, lambda path: b"")
+    found = trusted_by(environment)
     assert secrets_of(found, "acme/gateway") == [NEXT, SECRET]
     assert set(found) == {"acme/plugins", "acme/gateway"}
 
@@ -111,51 +121,37 @@ def test_ssh_addresses_with_a_user_are_no_passwords() -> None:
 )
 def test_a_receiver_that_trusts_nobody_does_not_start(environment: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError, match="no repository is trusted"):
-        load_trusted(environment, lambda path: b"")
+        trusted_by(environment)
 
 
-def test_no_secret_is_shown_with_the_settings() -> None:
+def test_no_secret_is_shown_with_the_repositories() -> None:
     environment = {"PLUGINYARD_GITHUB_SECRET": SECRET, "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins"}
-    settings = load_receiver_settings(environment, lambda path: b"")
-    assert SECRET not in f"{settings!r} {settings} {settings.model_dump_json()}"
+    found = trusted_by(environment)
+    assert SECRET not in f"{found!r} {found} {[entry.model_dump_json() for entry in found.values()]}"
 
 
 def test_settings_are_read_from_their_variables() -> None:
     environment = {
-        "PLUGINYARD_GITHUB_SECRET": SECRET,
-        "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins",
         "PLUGINYARD_RECEIVER_MAX_BYTES": "65536",
         "PLUGINYARD_RECEIVER_DEPLOYMENT": "publish-plugin/mine",
-        "PLUGINYARD_RECEIVER_TRUST_PROXY": "192.0.2.7, 172.16.0.1/12, ::1",
+        "PLUGINYARD_RECEIVER_SECONDS": "",
     }
-    settings = load_receiver_settings(environment, lambda path: b"")
-    assert (settings.max_bytes, settings.deployment, settings.burst) == (65536, "publish-plugin/mine", 300)
-    assert settings.trust_proxy == "192.0.2.7/32,172.16.0.0/12,::1/128"
-    assert (
-        load_receiver_settings(environment | {"PLUGINYARD_RECEIVER_TRUST_PROXY": ""}, lambda path: b"").trust_proxy
-        == ""
-    )
+    settings = load_receiver_settings(environment)
+    assert (settings.max_bytes, settings.deployment, settings.seconds) == (65536, "publish-plugin/mine", 8)
 
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [
-        ("MAX_BYTES", "0"),
-        ("RATE", "0"),
-        ("BURST", "many"),
-        ("SECONDS", "60"),
-        ("DEPLOYMENT", "on-tag"),
-        ("TRUST_PROXY", "*"),
-        ("TRUST_PROXY", "proxy.example.com"),
-        ("TRUST_PROXY", "192.0.2.7,"),
-        ("REQUEST_SECONDS", "inf"),
-    ],
+    [("MAX_BYTES", "0"), ("SECONDS", "60"), ("SECONDS", "inf"), ("SECONDS", "many"), ("DEPLOYMENT", "on-tag")],
 )
 def test_a_setting_that_does_not_fit_names_its_variable(variable: str, value: str) -> None:
-    environment = {
-        "PLUGINYARD_GITHUB_SECRET": SECRET,
-        "PLUGINYARD_GITHUB_REPOSITORIES": "acme/plugins",
-        f"PLUGINYARD_RECEIVER_{variable}": value,
-    }
     with pytest.raises(ConfigurationError, match=f"^PLUGINYARD_RECEIVER_{variable}: "):
-        load_receiver_settings(environment, lambda path: b"")
+        load_receiver_settings({f"PLUGINYARD_RECEIVER_{variable}": value})
+
+
+def test_the_settings_of_limits_that_the_proxy_holds_are_ignored_by_name() -> None:
+    gone = {"RATE": "5", "BURST": "many", "REQUEST_SECONDS": "10", "TRUST_PROXY": "192.0.2.7"}
+    environment = {f"PLUGINYARD_RECEIVER_{name}": value for name, value in gone.items()}
+    assert load_receiver_settings(environment) == load_receiver_settings({})
+    assert find_ignored(environment) == list(environment)
+    assert find_ignored({"PLUGINYARD_RECEIVER_RATE": "", "PLUGINYARD_RECEIVER_SECONDS": "8"}) == []

@@ -9,6 +9,7 @@ from pluginyard.webhooks import Delivery, IgnoredDelivery, RefusedDelivery, choo
 from tests.machine.github import REPOSITORY, SECRET, TAG, call, recorded, sent, tag_event
 from tests.machine.judged import (
     COMMIT,
+    GITHUB,
     NEXT_SECRET,
     ORG_SECRET,
     OTHER_COMMIT,
@@ -23,7 +24,7 @@ from tests.machine.judged import (
 def test_a_pushed_tag_starts_its_release_from_the_configured_address() -> None:
     found = accepted(PUSH)
     assert found.parameters == {"request": {"repository": "https://github.com/Codertocat/Hello-World.git", "tag": TAG}}
-    assert (found.repository, found.tag, found.commit, found.event) == (REPOSITORY, TAG, COMMIT, "push")
+    assert (found.repository, found.release.tag, found.release.commit, found.event) == (REPOSITORY, TAG, COMMIT, "push")
     assert found.id == PUSH.id
     assert found.labels == {
         "github.delivery": PUSH.id,
@@ -37,7 +38,7 @@ def test_push_create_and_release_of_one_tag_are_one_wish() -> None:
     kinds = {"push": "push-tag-created", "create": "create-tag", "release": "release-published"}
     found = [accepted(sent(event, tag_event(name))) for event, name in kinds.items()]
     assert {item.idempotency_key for item in found} == {f"release:codertocat/hello-world:{TAG}"}
-    assert [item.commit for item in found] == [COMMIT, "", ""]
+    assert [item.release.commit for item in found] == [COMMIT, "", ""]
     assert ["github.commit" in item.labels for item in found] == [True, False, False]
     assert len({json.dumps(item.parameters) for item in found}) == 1
 
@@ -52,9 +53,9 @@ def test_other_tags_and_other_repositories_are_other_wishes() -> None:
 def test_the_address_is_the_configured_one_whatever_the_payload_says() -> None:
     payload = tag_event("push-tag-created")
     payload["repository"] |= {"clone_url": "https://evil.example/x.git", "ssh_url": "x", "html_url": "x"}
-    assert accepted(sent("push", payload)).clone_url == "https://github.com/Codertocat/Hello-World.git"
+    assert accepted(sent("push", payload)).origin.clone_url == "https://github.com/Codertocat/Hello-World.git"
     mirrored = accepted(sent("workflow_dispatch", call("workflow-dispatch", {"plugin_name": "a"}), ORG_SECRET))
-    assert mirrored.clone_url == "ssh://git@git.example.com/mirrors/octo.git"
+    assert mirrored.origin.clone_url == "ssh://git@git.example.com/mirrors/octo.git"
 
 
 def test_a_delivery_is_named_alike_in_any_case() -> None:
@@ -64,7 +65,7 @@ def test_a_delivery_is_named_alike_in_any_case() -> None:
 
 
 def test_an_annotated_tag_is_of_the_commit_and_not_of_the_tag_object() -> None:
-    assert accepted(sent("push", tag_event("push-tag-created", after=OTHER_COMMIT))).commit == COMMIT
+    assert accepted(sent("push", tag_event("push-tag-created", after=OTHER_COMMIT))).release.commit == COMMIT
 
 
 OF_TAG = f"release:codertocat/hello-world:{TAG}"
@@ -171,14 +172,14 @@ def test_a_call_comes_again_only_after_its_run_failed_and_once_for_each_that_did
 
 def test_an_organisation_webhook_serves_every_repository_of_its_owner() -> None:
     payload = tag_event("push-tag-created", repository={"full_name": "Octocoders/anything"})
-    assert accepted(sent("push", payload, ORG_SECRET)).clone_url == "https://github.com/Octocoders/anything.git"
+    assert accepted(sent("push", payload, ORG_SECRET)).origin.clone_url == "https://github.com/Octocoders/anything.git"
 
 
 def test_a_repository_with_a_secret_of_its_own_is_not_started_by_that_for_all() -> None:
     both = {**REPOSITORIES, "*": trusted(ORG_SECRET), "codertocat/*": trusted(ORG_SECRET)}
     delivery = sent("push", tag_event("push-tag-created"), ORG_SECRET)
     headers = {name.lower(): value for name, value in delivery.headers.items()}
-    assert isinstance(judge_delivery(headers, delivery.body, both), RefusedDelivery)
+    assert isinstance(judge_delivery(GITHUB, headers, delivery.body, both), RefusedDelivery)
 
 
 NOT_STARTED = {

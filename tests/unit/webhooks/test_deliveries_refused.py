@@ -4,7 +4,7 @@ import pytest
 
 from pluginyard.webhooks import RefusedDelivery, deliveries, judge_delivery
 from tests.machine.github import SECRET, sent, sign, tag_event
-from tests.machine.judged import COMMIT, ORG_SECRET, PUSH, REPOSITORIES, judge, trusted
+from tests.machine.judged import COMMIT, GITHUB, ORG_SECRET, PUSH, REPOSITORIES, judge, trusted
 from tests.machine.refused import BODY, MALFORMED, UNBELIEVED, WRONG_BODIES, WRONG_HEADERS, WRONG_NAMES
 
 
@@ -19,7 +19,7 @@ def test_one_changed_byte_of_the_body_breaks_the_signature() -> None:
     headers = {name.lower(): value for name, value in PUSH.headers.items()}
     for place in (BODY.index(b"1.2.3"), len(BODY) - 2, BODY.index(COMMIT.encode())):
         forged = BODY[:place] + bytes([BODY[place] ^ 1]) + BODY[place + 1 :]
-        assert isinstance(judge_delivery(headers, forged, REPOSITORIES), RefusedDelivery)
+        assert isinstance(judge_delivery(GITHUB, headers, forged, REPOSITORIES), RefusedDelivery)
 
 
 def test_a_repository_nobody_trusts_is_answered_like_a_wrong_secret() -> None:
@@ -32,7 +32,7 @@ def test_a_repository_nobody_trusts_is_answered_like_a_wrong_secret() -> None:
 
 def test_the_secret_of_nobody_opens_nothing() -> None:
     stranger = tag_event("push-tag-created", repository={"full_name": "mallory/plugins"})
-    judged = judge(sent("push", stranger, deliveries._NOBODY))
+    judged = judge(sent("push", stranger, deliveries._SECRET_OF_NONE))
     assert isinstance(judged, RefusedDelivery)
     assert judged.status == 401
 
@@ -42,7 +42,7 @@ def test_a_repository_whose_name_is_none_is_refused_whoever_signs(name: str) -> 
     anyone = {"*": trusted(SECRET), "octocoders/*": trusted(SECRET)}
     delivery = WRONG_NAMES[name]
     headers = {key.lower(): value for key, value in delivery.headers.items()}
-    assert isinstance(judge_delivery(headers, delivery.body, anyone), RefusedDelivery)
+    assert isinstance(judge_delivery(GITHUB, headers, delivery.body, anyone), RefusedDelivery)
 
 
 @pytest.mark.parametrize("name", WRONG_BODIES)

@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.webhooks import find_forge
+from pluginyard.webhooks import find_status_apis
 
 TOKEN = {"PLUGINYARD_GITHUB_TOKEN": "ghp_secret"}
 
 
 def test_without_a_token_there_is_no_forge() -> None:
-    assert find_forge({}) is None
-    assert find_forge({"PLUGINYARD_GITHUB_TOKEN": " ", "PLUGINYARD_GITHUB_API": "https://api.github.com"}) is None
+    assert find_status_apis({}) == ()
+    assert find_status_apis({"PLUGINYARD_GITHUB_TOKEN": " ", "PLUGINYARD_GITHUB_API": "https://api.github.com"}) == ()
 
 
 def test_the_token_is_in_no_text_of_the_forge() -> None:
-    assert "ghp_secret" not in repr(find_forge(TOKEN))
+    assert "ghp_secret" not in repr(find_status_apis(TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,8 @@ def test_the_token_is_in_no_text_of_the_forge() -> None:
     ],
 )
 def test_the_address_of_the_api_follows_from_the_forges_own(environment: dict[str, str], api: str, host: str) -> None:
-    forge = find_forge(TOKEN | environment)
-    assert forge is not None
-    assert (forge.api, forge.host) == (api, host)
+    (found,) = find_status_apis(TOKEN | environment)
+    assert (found.url, found.host) == (api, host)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +47,5 @@ def test_the_address_of_the_api_follows_from_the_forges_own(environment: dict[st
     ],
 )
 def test_only_repositories_of_the_forge_have_a_name_there(repository: str, name: str) -> None:
-    forge = find_forge(TOKEN)
-    assert forge is not None
-    assert forge.name_of(repository) == name
+    (api,) = find_status_apis(TOKEN)
+    assert api.name_of(repository) == name
