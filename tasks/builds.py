@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import docker  # noqa: F401  # the door imports it when it is asked, for `plan` may not need it; a run will
 from prefect.cache_policies import CachePolicy
@@ -21,6 +24,10 @@ from pluginyard.sources import total_size
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step
+
+THREADS = 4
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 def _module_key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -125,7 +132,18 @@ def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor,
 def _archive_layer(module: BuiltModule, folder: Path) -> tuple[Descriptor, Path]:
     path = folder / ARCHIVE_NAME
     with Path(module.path).open("rb") as content, path.open("wb") as target:
-        return pack_module(content, module.size, target), path
+        return pack_module(content, module.size, target, compress=_map_in_threads), path
+
+
+def _map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+    """Yield what `function` returns for each of `items`, in order; no more items are read ahead than threads work."""
+    waiting: deque[Future[_R]] = deque()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="pack") as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > THREADS:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
 
 
 def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> BuiltModule:

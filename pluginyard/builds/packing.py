@@ -1,8 +1,8 @@
 """Pack a module so that the same bytes in give the same bytes out: `plugin.tar.gz`.
 
 Fixed time, owner, mode, name and gzip header; measured equal over Python 3.11 and 3.13.
-Everything streams, so size costs no memory. Pieces of fixed size are compressed side by side, each knowing the end of
-the one before it: the bytes do not depend on how many processors there are.
+Everything streams, so size costs no memory. Pieces of fixed size are compressed independently, each with the end of
+the one before it as its dictionary: the bytes do not depend on how many are compressed at once.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zlib
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor
+from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor, digest_from
 
 ARCHIVE_NAME = "plugin.tar.gz"
 MODULE_NAME = "plugin.wasm"
@@ -23,18 +21,24 @@ MODULE_NAME = "plugin.wasm"
 _LEVEL = 5
 _PIECE = 256 << 10
 _WINDOW = 32 << 10
-_THREADS = 4
 # RFC 1952: deflate, no name, no time, unknown system.
 _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
+Piece = tuple[bytes, bytes]
+Map = Callable[[Callable[[Piece], bytes], Iterable[Piece]], Iterable[bytes]]
+"""Apply a function to each piece and return the results in order, as the built-in `map` does."""
 
-def pack_module(module: BinaryIO, size: int, target: BinaryIO) -> Descriptor:
-    """Write `module` (`size` bytes) as a reproducible archive to `target` and return its layer's descriptor."""
+
+def pack_module(module: BinaryIO, size: int, target: BinaryIO, compress: Map = map) -> Descriptor:
+    """Write `module` (`size` bytes) as a reproducible archive to `target` and return its layer's descriptor.
+
+    `compress` may work on several pieces at once.
+    """
     digest, written = hashlib.sha256(), 0
-    for block in _gzip(_tar(module, size)):
+    for block in _gzip(_tar(module, size), compress):
         digest.update(block)
         written += target.write(block)
-    return Descriptor(ARCHIVE_LAYER, f"sha256:{digest.hexdigest()}", written, {TITLE: ARCHIVE_NAME})
+    return Descriptor(ARCHIVE_LAYER, digest_from(digest), written, {TITLE: ARCHIVE_NAME})
 
 
 def _tar(module: BinaryIO, size: int) -> Iterator[bytes]:
@@ -51,24 +55,26 @@ def _tar(module: BinaryIO, size: int) -> Iterator[bytes]:
     yield piece
 
 
-def _gzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _gzip(content: Iterable[bytes], compress: Map) -> Iterator[bytes]:
     """Yield one gzip member (RFC 1952) of one deflate stream, whose pieces end at byte boundaries."""
+    checksum = size = 0
+
+    def pieces() -> Iterator[Piece]:
+        nonlocal checksum, size
+        window = b""
+        for piece in content:
+            checksum, size = zlib.crc32(piece, checksum), size + len(piece)
+            yield piece, window
+            window = piece[-_WINDOW:]
+
     yield _HEADER
-    checksum, size, window = 0, 0, b""
-    waiting: deque[Future[bytes]] = deque()
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="pack") as pool:
-        for piece in pieces:
-            waiting.append(pool.submit(_deflate, piece, window))
-            checksum, size, window = zlib.crc32(piece, checksum), size + len(piece), piece[-_WINDOW:]
-            if len(waiting) > _THREADS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    yield from compress(_deflate, pieces())
     yield zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS).flush()
     yield checksum.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _deflate(piece: bytes, window: bytes) -> bytes:
-    """Compress a piece that follows the bytes of `window`; the last block of the stream is still to come."""
+def _deflate(piece: Piece) -> bytes:
+    """Compress a piece that follows the bytes of its window; the last block of the stream is still to come."""
+    content, window = piece
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zdict=window)
-    return compressor.compress(piece) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    return compressor.compress(content) + compressor.flush(zlib.Z_SYNC_FLUSH)

@@ -24,6 +24,7 @@ from pluginyard.oci.descriptors import (
     Descriptor,
     StoredManifest,
     canonical_json,
+    digest_from,
     digest_of,
 )
 from pluginyard.oci.manifests import (

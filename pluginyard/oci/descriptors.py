@@ -34,7 +34,12 @@ BUILDER = "io.pluginyard.builder"
 
 def digest_of(content: bytes) -> str:
     """Return the sha256 digest of `content` as OCI writes it: `sha256:<64 hex>`."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
+    return digest_from(hashlib.sha256(content))
+
+
+def digest_from(sha256: hashlib._Hash) -> str:
+    """Return the digest of all that `sha256` was updated with: content that is read in blocks."""
+    return f"sha256:{sha256.hexdigest()}"
 
 
 def canonical_json(value: Any) -> bytes:

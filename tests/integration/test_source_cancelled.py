@@ -16,7 +16,7 @@ import pytest
 from pluginyard.errors import SourceError
 from pluginyard.sources import Source
 from tasks.doors import sources
-from tests.machine.processes import processes_naming
+from tests.machine.processes import heed_interrupts, processes_naming
 
 RUN = (
     "import sys; from pathlib import Path; from tasks.doors import sources\n"
@@ -48,7 +48,8 @@ def test_a_run_that_is_ended_ends_at_once_and_git_with_it(
     how: signal.Signals, silent: socket.socket, tmp_path: Path
 ) -> None:
     url = address_of(silent)
-    run = subprocess.Popen([sys.executable, "-c", RUN, url, str(tmp_path)], stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-c", RUN, url, str(tmp_path)]
+    run = subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=heed_interrupts)
     try:
         with silent.accept()[0]:
             assert len(processes_naming(url)) > 1, "git is a process of its own"

@@ -19,6 +19,7 @@ import pytest
 
 from tests.machine.engine import EngineHandle
 from tests.machine.prefect_server import PrefectServer
+from tests.machine.processes import heed_interrupts
 from tests.machine.registries import RunningRegistry
 
 PROJECT = Path(__file__).parents[2]
@@ -139,8 +140,7 @@ class CommandLine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A test run in the background of a script ignores Ctrl-C, and its children would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=heed_interrupts,
         )
         return Running(process)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 
@@ -28,3 +29,8 @@ def processes_naming(word: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def heed_interrupts() -> None:
+    """Let SIGINT end the process that is started, as its `preexec_fn`: a background job's children ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
