@@ -7,7 +7,6 @@ the one before it: the bytes do not depend on how many processors there are.
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import zlib
 from collections import deque
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor
+from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor, HashedCount
 
 ARCHIVE_NAME = "plugin.tar.gz"
 MODULE_NAME = "plugin.wasm"
@@ -30,11 +29,10 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 def pack_module(module: BinaryIO, size: int, target: BinaryIO) -> Descriptor:
     """Write `module` (`size` bytes) as a reproducible archive to `target` and return its layer's descriptor."""
-    digest, written = hashlib.sha256(), 0
+    written = HashedCount()
     for block in _gzip(_tar(module, size)):
-        digest.update(block)
-        written += target.write(block)
-    return Descriptor(ARCHIVE_LAYER, f"sha256:{digest.hexdigest()}", written, {TITLE: ARCHIVE_NAME})
+        target.write(written.add(block))
+    return Descriptor(ARCHIVE_LAYER, written.digest, written.count, {TITLE: ARCHIVE_NAME})
 
 
 def _tar(module: BinaryIO, size: int) -> Iterator[bytes]:

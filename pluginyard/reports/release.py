@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from pluginyard.oci import hex_of
 from pluginyard.releases import PublishedPlugin
 
 # What a code block of the run page shows without scrolling, in a window of 1400 pixels.
@@ -44,7 +45,7 @@ def render_wasm_plugin(plugin: PublishedPlugin) -> str:
         "metadata": {"name": plugin.name.replace("_", "-"), "namespace": "higress-system"},
         "spec": {
             "url": f"oci://{plugin.reference}" if not plugin.reference.startswith("oci:") else plugin.reference,
-            "sha256": plugin.digest.removeprefix("sha256:"),
+            "sha256": hex_of(plugin.digest),
             **plugin.placement,
             "failStrategy": "FAIL_OPEN",
         },
