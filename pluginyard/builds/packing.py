@@ -7,13 +7,12 @@ the one before it as its dictionary: the bytes do not depend on how many are com
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor, digest_from
+from pluginyard.oci import ARCHIVE_LAYER, TITLE, Descriptor, HashedCount
 
 ARCHIVE_NAME = "plugin.tar.gz"
 MODULE_NAME = "plugin.wasm"
@@ -34,11 +33,10 @@ def pack_module(module: BinaryIO, size: int, target: BinaryIO, compress: Map = m
 
     `compress` may work on several pieces at once.
     """
-    digest, written = hashlib.sha256(), 0
+    written = HashedCount()
     for block in _gzip(_tar(module, size), compress):
-        digest.update(block)
-        written += target.write(block)
-    return Descriptor(ARCHIVE_LAYER, digest_from(digest), written, {TITLE: ARCHIVE_NAME})
+        target.write(written.add(block))
+    return Descriptor(ARCHIVE_LAYER, written.digest, written.count, {TITLE: ARCHIVE_NAME})
 
 
 def _tar(module: BinaryIO, size: int) -> Iterator[bytes]:

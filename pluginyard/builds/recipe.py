@@ -15,11 +15,12 @@ from typing import Any, Literal
 from pluginyard.builds.builder import Builder, Command, Definition, FetchDefinition
 from pluginyard.builds.buildrc import parse_buildrc
 from pluginyard.errors import ConfigurationError
+from pluginyard.oci import DIGEST
 
 Kind = Literal["container", "host"]
 MIB = 1024 * 1024
 PREBUILD: Command = ("sh", "./.prebuild")
-_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64})$")
+_DIGEST = re.compile(rf"@({DIGEST})$")
 
 
 @dataclass(frozen=True)

@@ -24,16 +24,19 @@ from pluginyard.oci.descriptors import (
     Descriptor,
     StoredManifest,
     canonical_json,
-    digest_from,
-    digest_of,
 )
+from pluginyard.oci.digests import DIGEST, HashedCount, check_digest, digest_from, digest_of, digest_of_file, hex_of
 from pluginyard.oci.manifests import (
     MANIFEST_LIMIT,
+    MalformedManifestError,
     annotations_of,
     blobs_of,
-    check_digest,
     children_of,
     layers_of,
+    parse_annotations,
+    parse_descriptor,
+    parse_fields,
+    parse_list,
     read_manifest,
     wrong_manifest,
 )

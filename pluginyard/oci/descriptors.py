@@ -1,15 +1,16 @@
-"""OCI words as values: descriptors, digests and the bytes of a manifest.
+"""OCI words as values: descriptors and the bytes of a manifest.
 
 Source of every field: OCI image-spec v1.1, `descriptor.md` and `manifest.md`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pluginyard.oci.digests import digest_of
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -21,6 +22,9 @@ ARCHIVE_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_ARCHIVE_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 WASM_LAYER = "application/vnd.module.wasm.content.layer.v1+wasm"
 WASM_CONFIG_LAYER = "application/vnd.module.wasm.config.v1+json"
+SPEC = "application/vnd.module.wasm.spec.v1+yaml"
+README = "application/vnd.module.wasm.doc.v1+markdown"
+ICON = "application/vnd.module.wasm.icon.v1+png"
 
 TITLE = "org.opencontainers.image.title"
 CREATED = "org.opencontainers.image.created"
@@ -30,16 +34,6 @@ VERSION = "org.opencontainers.image.version"
 REF_NAME = "org.opencontainers.image.ref.name"
 FINGERPRINT = "io.pluginyard.fingerprint"
 BUILDER = "io.pluginyard.builder"
-
-
-def digest_of(content: bytes) -> str:
-    """Return the sha256 digest of `content` as OCI writes it: `sha256:<64 hex>`."""
-    return digest_from(hashlib.sha256(content))
-
-
-def digest_from(sha256: hashlib._Hash) -> str:
-    """Return the digest of all that `sha256` was updated with: content that is read in blocks."""
-    return f"sha256:{sha256.hexdigest()}"
 
 
 def canonical_json(value: Any) -> bytes:
@@ -78,12 +72,3 @@ class StoredManifest:
     def digest(self) -> str:
         """Return the digest of the bytes; never what a header claims."""
         return digest_of(self.content)
-
-
-SPEC = "application/vnd.module.wasm.spec.v1+yaml"
-
-
-README = "application/vnd.module.wasm.doc.v1+markdown"
-
-
-ICON = "application/vnd.module.wasm.icon.v1+png"

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from pluginyard.errors import RequestError
+from pluginyard.oci.digests import is_digest
 
 LAYOUT_SCHEME = "oci:"
 # distribution-spec v1.1, "Pulling manifests": the grammars of a name and of a tag.
@@ -19,7 +20,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1035, 2.3.1: no
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]{{1,5}}))?")
 _USER = re.compile(r"^.*@(?!sha256:)", re.DOTALL)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def parse_reference(text: str) -> ArtifactReference:
     if _without_password(text) != text:
         parse_destination(text)  # says so
     head, at, digest = text.removeprefix("docker://").partition("@")
-    if at and not _DIGEST.fullmatch(digest):
+    if at and not is_digest(digest):
         raise RequestError("the digest is not sha256:<64 hex>", subject=text, remedy="copy it from the report")
     if "/" not in head and not head.startswith(LAYOUT_SCHEME):
         raise RequestError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pluginyard.errors import BatchError, PluginyardError, describe_fault
+from pluginyard.oci import hex_of
 from pluginyard.releases.plugin import PackedArtifact, PluginBuild
 from pluginyard.releases.tag import Release
 
@@ -148,7 +149,7 @@ def as_snapshot(build: PluginBuild) -> PluginBuild:
 
     The same content has the same snapshot version, so a nightly run publishes it once.
     """
-    short = build.fingerprint.removeprefix("sha256:")[:12]
+    short = hex_of(build.fingerprint)[:12]
     joint = "." if "-" in build.release.version else "-"
     return replace(build, release=build.release.with_version(f"{build.release.version}{joint}snapshot.f{short}"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from pluginyard.oci.digests import hex_of
 from pluginyard.releases import PublishedPlugin
 
 
@@ -15,7 +16,7 @@ def render(plugin: PublishedPlugin) -> str:
         "metadata": {"name": plugin.name.replace("_", "-"), "namespace": "higress-system"},
         "spec": {
             "url": f"oci://{plugin.reference}" if not plugin.reference.startswith("oci:") else plugin.reference,
-            "sha256": plugin.digest.removeprefix("sha256:"),
+            "sha256": hex_of(plugin.digest),
             **plugin.placement,
             "failStrategy": "FAIL_OPEN",
         },

@@ -8,7 +8,6 @@ its cache: runs of another user or machine may share the engine, and their locks
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import secrets
 import shutil
@@ -18,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pluginyard import oci
 
 DAY = 24 * 60 * 60
 UNUSED_DAYS = 30
@@ -132,7 +133,7 @@ class ModuleStore:
     def path(self, fingerprint: str) -> Path:
         """Return where the module of `fingerprint` is kept."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder / f"{fingerprint.removeprefix('sha256:')}.wasm"
+        return self._folder / f"{oci.hex_of(fingerprint)}.wasm"
 
     def keep(self, fingerprint: str, digest: str) -> None:
         """Record that the module is complete, once it is in its place."""
@@ -153,4 +154,4 @@ class ModuleStore:
 def digest_of_file(path: Path) -> str:
     """Return the sha256 digest of a file, read in blocks."""
     with path.open("rb") as content:
-        return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+        return oci.digest_of_file(content)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from pluginyard import oci
 from pluginyard.gateways.verdict import Refusal
-from pluginyard.oci import Descriptor, StoredManifest
-from pluginyard.parsing import MAX_JSON_BYTES, load_json
+from pluginyard.oci import (
+    Descriptor,
+    HashedCount,
+    MalformedManifestError,
+    StoredManifest,
+    parse_annotations,
+    parse_descriptor,
+    parse_fields,
+    parse_list,
+)
 
 _BLOCK = 1 << 16
 _INDEXES = (oci.INDEX, oci.DOCKER_MANIFEST_LIST)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # go-containerregistry, which all gateways use, knows no other hash
 _MAX_DEPTH = 3
 
 T = TypeVar("T")
@@ -58,10 +63,14 @@ def resolve_artifact(manifest: StoredManifest, resolve_child: ResolveChild | Non
     go-containerregistry, which all gateways use.
     """
     for _ in range(_MAX_DEPTH):
-        plain = _parse_json(manifest)
-        if manifest.media_type not in _INDEXES and "manifests" not in plain:
-            return _parse_artifact(manifest, plain)
-        child = next((_descriptor(entry) for entry in _list(plain, "manifests") if _is_linux_amd64(entry)), None)
+        try:
+            fields = parse_fields(manifest.content)
+            if manifest.media_type not in _INDEXES and "manifests" not in fields:
+                return _parse_artifact(manifest, fields)
+            entries = parse_list(fields, "manifests")
+            child = next((parse_descriptor(entry) for entry in entries if _is_linux_amd64(entry)), None)
+        except MalformedManifestError as error:
+            raise UnreadableManifestError(str(error), f"could not retrieve manifest: {error}") from None
         if child is None:
             reason = "could not fetch image: no child with platform linux/amd64 in index"
             raise UnreadableManifestError("the index has no linux/amd64 child", reason)
@@ -78,63 +87,23 @@ def _is_linux_amd64(entry: Any) -> bool:
     return (platform.get("os"), platform.get("architecture")) == ("linux", "amd64")
 
 
-def _parse_json(manifest: StoredManifest) -> dict[str, Any]:
-    if len(manifest.content) > MAX_JSON_BYTES:
-        raise _unreadable(f"the manifest is larger than {MAX_JSON_BYTES} bytes")
-    try:
-        plain = load_json(manifest.content)
-    except ValueError:
-        raise _unreadable("the manifest is not JSON") from None
-    if not isinstance(plain, dict):
-        raise _unreadable("the manifest is no JSON object")
-    return plain
-
-
-def _unreadable(message: str) -> UnreadableManifestError:
-    return UnreadableManifestError(message, f"could not retrieve manifest: {message}")
-
-
-def _parse_artifact(manifest: StoredManifest, plain: dict[str, Any]) -> Artifact:
-    media_type = plain.get("mediaType", "")
+def _parse_artifact(manifest: StoredManifest, fields: dict[str, Any]) -> Artifact:
+    media_type = fields.get("mediaType", "")
     accepted = (manifest.media_type or media_type) in (oci.MANIFEST, oci.DOCKER_MANIFEST, "")
-    if plain.get("schemaVersion") != 2 or not accepted or not isinstance(media_type, str):
+    if fields.get("schemaVersion") != 2 or not accepted or not isinstance(media_type, str):
         kind = manifest.media_type or media_type
         raise UnreadableManifestError(
             f"this is no image manifest: {kind}", f"could not fetch image: unsupported MediaType: {kind!r}"
         )
-    layers = _list(plain, "layers")
-    annotations = plain.get("annotations")
+    layers = parse_list(fields, "layers")
     return Artifact(
         digest=manifest.digest,
         media_type=media_type,
-        config=_descriptor(plain.get("config")),
-        layers=tuple(map(_descriptor, layers)),
-        annotations=_strings(annotations),
+        config=parse_descriptor(fields.get("config")),
+        layers=tuple(map(parse_descriptor, layers)),
+        annotations=parse_annotations(fields),
         foreign=tuple(index for index, layer in enumerate(layers) if layer.get("urls")),
     )
-
-
-def _list(plain: dict[str, Any], key: str) -> list[Any]:
-    found = plain.get(key)
-    if found is None:
-        return []
-    if not isinstance(found, list):
-        raise _unreadable(f"{key} is no list")
-    return found
-
-
-def _strings(plain: Any) -> dict[str, str]:
-    return {k: v for k, v in plain.items() if isinstance(v, str)} if isinstance(plain, dict) else {}
-
-
-def _descriptor(plain: Any) -> Descriptor:
-    plain = plain if isinstance(plain, dict) else {}
-    media_type, digest, size = plain.get("mediaType", ""), plain.get("digest"), plain.get("size")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or not isinstance(media_type, str):
-        raise _unreadable("a descriptor has no sha256 digest, or no type")
-    if type(size) is not int or not 0 <= size < 1 << 63:
-        raise _unreadable("a descriptor has no valid size")
-    return Descriptor(media_type, digest, size, _strings(plain.get("annotations")))
 
 
 class CheckedBlob:
@@ -142,29 +111,25 @@ class CheckedBlob:
 
     def __init__(self, stream: BinaryIO, descriptor: Descriptor) -> None:
         self._stream, self._descriptor = stream, descriptor
-        self._left = descriptor.size
-        self._hash = hashlib.new(descriptor.digest.partition(":")[0])
+        self._passed = HashedCount()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""
-        block = self._stream.read(min(self._left, size) if size >= 0 else self._left)
-        self._left -= len(block)
-        self._hash.update(block)
-        return block
+        left = self._descriptor.size - self._passed.count
+        return self._passed.add(self._stream.read(min(left, size) if size >= 0 else left))
 
     def compare(self) -> str:
         """Read what is left; return how the content departs from the descriptor, or an empty string."""
-        while self._left and self.read(_BLOCK):
+        while self.read(_BLOCK):
             pass
-        announced = self._descriptor.size
-        if self._left:
-            return f"{announced - self._left} bytes, announced are {announced}"
+        announced, count = self._descriptor.size, self._passed.count
+        if count < announced:
+            return f"{count} bytes, announced are {announced}"
         if self._stream.read(1):
             return f"more than the {announced} bytes announced"
-        found = f"{self._hash.name}:{self._hash.hexdigest()}"
-        if found == self._descriptor.digest:
+        if self._passed.digest == self._descriptor.digest:
             return ""
-        return f"the digest is {found}, announced is {self._descriptor.digest}"
+        return f"the digest is {self._passed.digest}, announced is {self._descriptor.digest}"
 
 
 class Layers:

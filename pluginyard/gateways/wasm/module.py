@@ -10,7 +10,6 @@ does); everything that decides whether a gateway *links* the module is decided h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -18,6 +17,7 @@ from typing import Protocol
 from pluginyard.gateways.signature import Signature, parse_signature
 from pluginyard.gateways.wasm.outline import READERS, Export, Import, Outline, check_name_section
 from pluginyard.gateways.wasm.payloads import CORRUPTED, MalformedModuleError, Payload
+from pluginyard.oci import HashedCount
 
 __all__ = [
     "Export",
@@ -72,19 +72,12 @@ class _Counted:
 
     def __init__(self, stream: Readable, limit: int) -> None:
         self._stream, self._limit = stream, limit
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    @property
-    def digest(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
+        self.passed = HashedCount()
 
     def some(self, size: int) -> bytes:
-        block = self._stream.read(size)
-        self.size += len(block)
-        if self.size > self._limit:
+        block = self.passed.add(self._stream.read(size))
+        if self.passed.count > self._limit:
             raise MalformedModuleError(f"the module is larger than {self._limit} bytes", remedy="make it smaller")
-        self._hash.update(block)
         return block
 
     def blocks(self, size: int) -> Iterator[bytes]:
@@ -138,8 +131,8 @@ def read_module(stream: Readable, *, limit_bytes: int = LIMIT_BYTES) -> WasmModu
 
 def _module(source: _Counted, outline: Outline) -> WasmModule:
     return WasmModule(
-        size=source.size,
-        digest=source.digest,
+        size=source.passed.count,
+        digest=source.passed.digest,
         imports=tuple(outline.imports),
         exports=tuple(outline.exports),
         custom_sections=tuple(outline.custom),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.builds import Builder, BuildSettings, Limits, check_toolchain, container_config, image_error
-from pluginyard.oci import canonical_json, digest_of
+from pluginyard.oci import canonical_json, digest_of, hex_of
 from tasks.doors.containers.engines import Engine, engine_errors
 from tasks.doors.containers.locks import only_one
 from tasks.doors.containers.running import run_once
@@ -75,7 +75,7 @@ class _Wish:
         """Return the tag of the whole image once it is checked: another folder, base or version is another tag."""
         of = self.source or [self.builder.digest, self.settings.base_image(self.builder)]
         key = digest_of(canonical_json([of, self.settings.version(self.builder)]))
-        return f"pluginyard/{self.builder.name}:{key.removeprefix('sha256:')[:20]}"
+        return f"pluginyard/{self.builder.name}:{hex_of(key)[:20]}"
 
     @property
     def tag(self) -> str:

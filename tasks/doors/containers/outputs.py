@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pluginyard.builds import BuiltModule, Recipe, output_error
+from pluginyard.oci import digest_from
 
 OUTPUT_VARIABLE = "PLUGINYARD_OUTPUT"
 # The container tells on its standard output what lies at the output's place, and sends a regular file after that line.
@@ -67,7 +68,7 @@ class ModuleFile:
         self._file.close()
         self._part.chmod(0o644)
         self._part.replace(self._target)
-        digest = f"sha256:{self._digest.hexdigest()}"
+        digest = digest_from(self._digest)
         return BuiltModule(str(self._target), digest, self._size, self._recipe.toolchain, self._recipe.kind)
 
     def _announced(self, line: str) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pluginyard.oci import REF_NAME, Descriptor, Destination, StoredManifest, blobs_of, read_manifest, wrong_manifest
+from pluginyard.oci import (
+    REF_NAME,
+    Descriptor,
+    Destination,
+    StoredManifest,
+    blobs_of,
+    digest_of_file,
+    read_manifest,
+    wrong_manifest,
+)
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.layout_store import LayoutStore
@@ -70,7 +78,7 @@ class LayoutRepository:
             return False
         try:
             with self._store.blob_path(descriptor.digest).open("rb") as file:
-                return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == descriptor.digest
+                return digest_of_file(file) == descriptor.digest
         except OSError:
             return False
 

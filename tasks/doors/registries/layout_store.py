@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
-from pluginyard.oci import INDEX, MANIFEST_LIMIT, canonical_json, check_digest
+from pluginyard.oci import INDEX, MANIFEST_LIMIT, canonical_json, check_digest, hex_of
 from pluginyard.parsing import load_json
 from tasks.doors.registries.streams import local_failure
 
@@ -52,7 +52,7 @@ class LayoutStore:
 
     def blob_path(self, digest: str) -> Path:
         """Return where the blob lies, or would lie."""
-        return self.folder / "blobs" / "sha256" / check_digest(digest, self.subject).removeprefix("sha256:")
+        return self.folder / "blobs" / "sha256" / hex_of(check_digest(digest, self.subject))
 
     def prepare(self) -> None:
         """Make the folder a layout, unless it is one; raise RegistryError where it holds something else."""

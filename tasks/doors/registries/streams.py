@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, RegistryError
-from pluginyard.oci import Descriptor
+from pluginyard.oci import Descriptor, HashedCount
 
 PIECE = 256 * 1024
 
@@ -22,8 +21,7 @@ class OutgoingBlob:
         self._content = content
         self._descriptor = descriptor
         self._subject = subject
-        self._hash = hashlib.sha256()
-        self._count = 0
+        self._passed = HashedCount()
 
     def __len__(self) -> int:
         return self._descriptor.size
@@ -34,15 +32,13 @@ class OutgoingBlob:
 
     def read(self, size: int = PIECE) -> bytes:
         """Return the next bytes, at most `size`; raise RegistryError as soon as they cannot be the blob."""
-        left = self._descriptor.size - self._count
+        left = self._descriptor.size - self._passed.count
         try:
-            piece = self._content.read(size if 0 <= size <= left else left + 1)
+            piece = self._passed.add(self._content.read(size if 0 <= size <= left else left + 1))
         except OSError as error:
             raise local_failure("cannot read the blob", self._subject, error) from error
-        self._hash.update(piece)
-        self._count += len(piece)
-        whole = self._count == self._descriptor.size
-        if self._count > self._descriptor.size or (not piece and not whole) or (whole and not self._matches()):
+        missing = self._descriptor.size - self._passed.count
+        if missing < 0 or (missing and not piece) or (not missing and self._passed.digest != self._descriptor.digest):
             raise RegistryError(
                 f"the content to push is not {self._descriptor.digest}",
                 subject=self._subject,
@@ -54,9 +50,6 @@ class OutgoingBlob:
         """Close the content."""
         self._content.close()
 
-    def _matches(self) -> bool:
-        return "sha256:" + self._hash.hexdigest() == self._descriptor.digest
-
 
 class IncomingBlob:
     """Write a blob that is pulled, and refuse it if it is not what its descriptor says; `remedy` is for that."""
@@ -66,8 +59,12 @@ class IncomingBlob:
         self._start = target.tell() if target.seekable() else None
         self._descriptor = descriptor
         self._subject, self._remedy = subject, remedy
-        self._hash = hashlib.sha256()
-        self.count = 0
+        self._passed = HashedCount()
+
+    @property
+    def count(self) -> int:
+        """Return how many bytes are there."""
+        return self._passed.count
 
     @property
     def complete(self) -> bool:
@@ -76,18 +73,16 @@ class IncomingBlob:
 
     def write(self, piece: bytes) -> None:
         """Write the next bytes; raise RegistryError where they are more than the blob has."""
-        self.count += len(piece)
-        if self.count > self._descriptor.size:
+        if self.count + len(piece) > self._descriptor.size:
             raise self._wrong("longer than")
-        self._hash.update(piece)
         try:
-            self._target.write(piece)
+            self._target.write(self._passed.add(piece))
         except OSError as error:
             raise local_failure("cannot write the blob", self._subject, error) from error
 
     def verify(self) -> None:
         """Raise RegistryError where the whole is not what the digest says."""
-        if "sha256:" + self._hash.hexdigest() != self._descriptor.digest:
+        if self._passed.digest != self._descriptor.digest:
             raise self._wrong("not")
 
     def discard(self) -> None:

@@ -15,6 +15,7 @@ from typing import IO
 
 from pluginyard.builds import BuiltModule, Recipe, output_error
 from pluginyard.errors import SourceError
+from pluginyard.oci import digest_from
 
 BLOCK = 1024 * 1024
 FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")
@@ -97,7 +98,7 @@ def take_module(recipe: Recipe, work: Path, target: Path) -> BuiltModule:
         while block := source.read(BLOCK):
             digest.update(block)
             size += file.write(block)
-    return BuiltModule(str(target), f"sha256:{digest.hexdigest()}", size, recipe.toolchain, recipe.kind)
+    return BuiltModule(str(target), digest_from(digest), size, recipe.toolchain, recipe.kind)
 
 
 def _opened_output(recipe: Recipe, work: Path) -> IO[bytes]:
