@@ -148,7 +148,9 @@ def test_the_workflow_to_copy_hands_on_every_name_and_pins_the_checkout() -> Non
     guide = (PROJECT / "docs" / "github-action.md").read_text()
     (block,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
     job = yaml.safe_load(block)["jobs"]["publish"]
-    read = set(re.findall(r'"((?:PLUGIN_)?IMAGE_[A-Z_]+)"', (PROJECT / "pluginyard" / "site.py").read_text()))
+    read = set(
+        re.findall(r'"((?:PLUGIN_)?IMAGE_[A-Z_]+)"', (PROJECT / "pluginyard" / "settings" / "site.py").read_text())
+    )
     assert len(read) == 4
     assert {*read, "REGISTRY_USERNAME", "REGISTRY_PASSWORD"} == set(job["env"])
     checkout, ours = (step["uses"] for step in job["steps"] if "uses" in step)
