@@ -15,7 +15,7 @@ from pluginyard.builds import Definition
 from pluginyard.errors import PluginyardError
 from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.rules import RULES, Rule
-from pluginyard.settings import ReceiverSettings, RepositorySettings, Site, TrustedRepository
+from pluginyard.settings import ReceiverSettings, RepositorySettings, Site, TrustedRepository, describe_setting
 
 _CREDENTIALS = """\
 What the machine that publishes decides; the same fields, as JSON in the Prefect variable `pluginyard_site`, are for all
@@ -90,7 +90,7 @@ def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
     for name, field in model.model_fields.items():
         nested = _nested(field.annotation)
         shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
-        yield f"`{prefix}{name}`", shown, field.description or (_first_line(nested[0]) if nested else "")
+        yield f"`{prefix}{name}`", shown, describe_setting(field) or (_first_line(nested[0]) if nested else "")
         if nested:
             yield from _fields(nested[0], f"{prefix}{name}{nested[1]}.")
 

@@ -6,15 +6,18 @@ names the Higress workflow used still work.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
+from pydantic.fields import FieldInfo
 
 from pluginyard.errors import ConfigurationError, RequestError
 from pluginyard.parsing import FrozenModel, check_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 
+Environment = Mapping[str, str]
 # Handed to the step that fetches dependencies, as they are: what users behind mirrors set anyway.
 FETCH_VARIABLES = (
     "GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE", "GOVCS",
@@ -26,95 +29,162 @@ _BOOLEANS = ("true", "false", "yes", "no", "on", "off", "1", "0", "t", "f", "y",
 _SECRET_SUFFIXES = ("_TOKEN", "_PASSWORD", "_SECRET", "_CREDENTIAL_PROVIDER")
 HostName = Annotated[str, Field(pattern=r"^[0-9-]*[A-Za-z.:\[][A-Za-z0-9.:\[\]-]*$")]
 LimitName = Annotated[str, Field(pattern=r"^(builder|registry)-[A-Za-z0-9.:-]+$")]
+_SYSTEM_CA_BUNDLE = "SSL_CERT_FILE"
+
+
+def is_for_fetching(name: str) -> bool:
+    """Return whether the variable `name` is for the step that fetches: mirrors and proxies, no token or password."""
+    return name in FETCH_VARIABLES or (name.startswith(FETCH_PREFIXES) and not name.endswith(_SECRET_SUFFIXES))
+
+
+def _text(name: str, environment: Environment) -> str:
+    return environment.get(name, "")
+
+
+def _items(name: str, environment: Environment) -> tuple[str, ...]:
+    return tuple(item.strip() for item in environment.get(name, "").split(",") if item.strip())
+
+
+def _plain_http(name: str, environment: Environment) -> str | tuple[str, ...]:
+    """Return yes or no for pydantic to read, or hosts."""
+    text = environment.get(name, "").strip()
+    return text if text.lower() in _BOOLEANS else _items(name, environment)
+
+
+def _registries(name: str, environment: Environment) -> tuple[str, ...]:
+    host = environment.get("IMAGE_REGISTRY_SERVICE") or environment.get("IMAGE_REGISTRY", "")
+    namespace = environment.get("IMAGE_REPOSITORY") or environment.get("PLUGIN_IMAGE_REPOSITORY") or "plugins"
+    return _items(name, environment) or ((f"{host}/{namespace}",) if host else ())
+
+
+def _limits(name: str, environment: Environment) -> dict[str, str]:
+    pairs = (item.partition("=") for item in _items(name, environment))
+    return {limit.strip(): count.strip() for limit, _, count in pairs}
+
+
+def _by_builder(name: str, environment: Environment) -> dict[str, str]:
+    prefix = name.removesuffix("<BUILDER>")
+    return {
+        key.removeprefix(prefix).lower().replace("_", "-"): value
+        for key, value in environment.items()
+        if key.startswith(prefix) and value
+    }
+
+
+def _base_images(name: str, environment: Environment) -> dict[str, str]:
+    every = environment.get("PLUGINYARD_BASE_IMAGE", "")
+    return ({"*": every} if every else {}) | _by_builder(name, environment)
+
+
+def _for_fetching(_: str, environment: Environment) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if is_for_fetching(name)}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Say from which variable a setting is read, what it means, and how it is read."""
+
+    name: str
+    meaning: str = ""
+    note: str = ""
+    read: Callable[[str, Environment], Any] = _text
 
 
 class Site(FrozenModel):
-    """Hold a site's settings; each field is read from the variable its description names."""
+    """Hold a site's settings, each read from the variable that stands in its row."""
 
-    repository: Address = Field("", description="PLUGINYARD_REPOSITORY: what a run builds from if it names none")
-    registries: tuple[RegistryAddress, ...] = Field(
-        (), description="PLUGINYARD_REGISTRIES, by commas; or IMAGE_REGISTRY_SERVICE/IMAGE_REPOSITORY"
-    )
-    plain_http: bool | tuple[HostName, ...] = Field(
-        False,
-        description="PLUGINYARD_PLAIN_HTTP: registries, by commas, that speak HTTP; or true: all that do not speak TLS",
-    )
-    ca_bundle: str = Field(
-        "", description="PLUGINYARD_CA_BUNDLE, else SSL_CERT_FILE: PEM file of authorities to trust beside the system's"
-    )
-    netrc: str = Field("", description="PLUGINYARD_NETRC: netrc file with the passwords of hosts to fetch from")
-    cache: str = Field(
-        "",
-        description="PLUGINYARD_CACHE: folder for mirrors, and modules (unused ones go after 30 days); "
-        "default ~/.cache/pluginyard",
-    )
-    engine: Literal["auto", "container", "host"] = Field("auto", description="PLUGINYARD_ENGINE")
-    engine_address: str = Field("", description="DOCKER_HOST: address of the container engine")
-    build_cache: Literal["private", "shared"] = Field(
-        "private", description="PLUGINYARD_BUILD_CACHE: shared lets builds read what other builds wrote"
-    )
-    allow_prebuild: bool = Field(False, description="PLUGINYARD_ALLOW_PREBUILD: run .prebuild inside the container")
-    builders_folder: str = Field("", description="PLUGINYARD_BUILDERS: folder with more builders")
-    images: Mapping[str, str] = Field({}, description="PLUGINYARD_IMAGE_<BUILDER>: a ready builder image")
-    base_images: Mapping[str, str] = Field(
-        {}, description="PLUGINYARD_BASE_IMAGE_<BUILDER>, PLUGINYARD_BASE_IMAGE for all"
-    )
-    versions: Mapping[str, str] = Field({}, description="PLUGINYARD_VERSION_<BUILDER>: the toolchain's version")
-    memory: int = Field(2048, ge=64, description="PLUGINYARD_BUILD_MEMORY: MiB a build may use")
-    processes: int = Field(256, ge=16, description="PLUGINYARD_BUILD_PROCESSES")
-    cpus: float = Field(2, gt=0, description="PLUGINYARD_BUILD_CPUS")
-    seconds: int = Field(1200, ge=1, description="PLUGINYARD_BUILD_SECONDS: time limit of each build step")
-    fetch_environment: Mapping[str, str] = Field({}, description="GOPROXY, CARGO_REGISTRIES_*, HTTPS_PROXY …, as set")
-    credentials_block: str = Field(
-        "", description="PLUGINYARD_CREDENTIALS_BLOCK: Prefect blocks, by commas; the first that fits the registry"
-    )
-    envoy: str = Field("", description="PLUGINYARD_ENVOY: path of an Envoy binary")
-    limits: Mapping[LimitName, Annotated[int, Field(ge=1)]] = Field(
-        {}, description="PLUGINYARD_LIMITS, as builder-go=2,registry-HOST=4: how many at once, over all workers"
-    )
-
-
-_BY_BUILDER = {
-    "images": "PLUGINYARD_IMAGE_",
-    "base_images": "PLUGINYARD_BASE_IMAGE_",
-    "versions": "PLUGINYARD_VERSION_",
-}
-_PLAIN = {
-    "repository": "PLUGINYARD_REPOSITORY",
-    "netrc": "PLUGINYARD_NETRC",
-    "cache": "PLUGINYARD_CACHE",
-    "engine": "PLUGINYARD_ENGINE",
-    "engine_address": "DOCKER_HOST",
-    "build_cache": "PLUGINYARD_BUILD_CACHE",
-    "allow_prebuild": "PLUGINYARD_ALLOW_PREBUILD",
-    "builders_folder": "PLUGINYARD_BUILDERS",
-    "memory": "PLUGINYARD_BUILD_MEMORY",
-    "processes": "PLUGINYARD_BUILD_PROCESSES",
-    "cpus": "PLUGINYARD_BUILD_CPUS",
-    "seconds": "PLUGINYARD_BUILD_SECONDS",
-    "credentials_block": "PLUGINYARD_CREDENTIALS_BLOCK",
-    "envoy": "PLUGINYARD_ENVOY",
-}
-_NAMED = {
-    **_PLAIN,
-    "plain_http": "PLUGINYARD_PLAIN_HTTP",
-    "limits": "PLUGINYARD_LIMITS",
-    "registries": "PLUGINYARD_REGISTRIES",
-}
+    repository: Annotated[Address, Variable("PLUGINYARD_REPOSITORY", "what a run builds from if it names none")] = ""
+    registries: Annotated[
+        tuple[RegistryAddress, ...],
+        Variable("PLUGINYARD_REGISTRIES", "", "by commas; or IMAGE_REGISTRY_SERVICE/IMAGE_REPOSITORY", _registries),
+    ] = ()
+    plain_http: Annotated[
+        bool | tuple[HostName, ...],
+        Variable(
+            "PLUGINYARD_PLAIN_HTTP",
+            "registries, by commas, that speak HTTP; or true: all that do not speak TLS",
+            read=_plain_http,
+        ),
+    ] = False
+    ca_bundle: Annotated[
+        str,
+        Variable(
+            "PLUGINYARD_CA_BUNDLE", "PEM file of authorities to trust beside the system's", f"else {_SYSTEM_CA_BUNDLE}"
+        ),
+    ] = ""
+    netrc: Annotated[str, Variable("PLUGINYARD_NETRC", "netrc file with the passwords of hosts to fetch from")] = ""
+    cache: Annotated[
+        str,
+        Variable(
+            "PLUGINYARD_CACHE",
+            "folder for mirrors, and modules (unused ones go after 30 days); default ~/.cache/pluginyard",
+        ),
+    ] = ""
+    engine: Annotated[Literal["auto", "container", "host"], Variable("PLUGINYARD_ENGINE")] = "auto"
+    engine_address: Annotated[str, Variable("DOCKER_HOST", "address of the container engine")] = ""
+    build_cache: Annotated[
+        Literal["private", "shared"],
+        Variable("PLUGINYARD_BUILD_CACHE", "shared lets builds read what other builds wrote"),
+    ] = "private"
+    allow_prebuild: Annotated[bool, Variable("PLUGINYARD_ALLOW_PREBUILD", "run .prebuild inside the container")] = False
+    builders_folder: Annotated[str, Variable("PLUGINYARD_BUILDERS", "folder with more builders")] = ""
+    images: Annotated[
+        Mapping[str, str], Variable("PLUGINYARD_IMAGE_<BUILDER>", "a ready builder image", read=_by_builder)
+    ] = {}
+    base_images: Annotated[
+        Mapping[str, str],
+        Variable("PLUGINYARD_BASE_IMAGE_<BUILDER>", "", "PLUGINYARD_BASE_IMAGE for all", _base_images),
+    ] = {}
+    versions: Annotated[
+        Mapping[str, str], Variable("PLUGINYARD_VERSION_<BUILDER>", "the toolchain's version", read=_by_builder)
+    ] = {}
+    memory: Annotated[int, Field(ge=64), Variable("PLUGINYARD_BUILD_MEMORY", "MiB a build may use")] = 2048
+    processes: Annotated[int, Field(ge=16), Variable("PLUGINYARD_BUILD_PROCESSES")] = 256
+    cpus: Annotated[float, Field(gt=0), Variable("PLUGINYARD_BUILD_CPUS")] = 2
+    seconds: Annotated[int, Field(ge=1), Variable("PLUGINYARD_BUILD_SECONDS", "time limit of each build step")] = 1200
+    fetch_environment: Annotated[
+        Mapping[str, str], Variable("GOPROXY", "", "CARGO_REGISTRIES_*, HTTPS_PROXY …, as set", _for_fetching)
+    ] = {}
+    credentials_block: Annotated[
+        str, Variable("PLUGINYARD_CREDENTIALS_BLOCK", "Prefect blocks, by commas; the first that fits the registry")
+    ] = ""
+    envoy: Annotated[str, Variable("PLUGINYARD_ENVOY", "path of an Envoy binary")] = ""
+    limits: Annotated[
+        Mapping[LimitName, Annotated[int, Field(ge=1)]],
+        Variable("PLUGINYARD_LIMITS", "how many at once, over all workers", "as builder-go=2,registry-HOST=4", _limits),
+    ] = {}
 
 
-def load_site(environment: Mapping[str, str], below: Mapping[str, object] | None = None) -> Site:
+def load_site(environment: Environment, below: Mapping[str, Any] | None = None) -> Site:
     """Load the site's settings from `environment`, over those of `below` (checked by `check_site_variable`).
 
-    Raises ConfigurationError that names the variable.
+    Mappings are laid over each other key by key. Raises ConfigurationError that names the variable.
     """
+    values = dict(below or {})
+    variables = {field: known for field, info in Site.model_fields.items() if (known := _variable_of(info))}
+    for field, variable in variables.items():
+        found = variable.read(variable.name, environment)
+        if found:
+            values[field] = {**values.get(field, {}), **found} if isinstance(found, dict) else found
+    if not values.get("ca_bundle"):
+        values["ca_bundle"] = environment.get(_SYSTEM_CA_BUNDLE, "")
     try:
-        return check_model(Site, _overlay(below or {}, environment), subject="the environment")
+        return check_model(Site, values, subject="the environment")
     except ConfigurationError as error:
         field = error.message.partition(":")[0].partition(".")[0]
-        raise ConfigurationError(
-            error.message, subject=_NAMED.get(field, field), remedy="mend or unset the variable"
-        ) from None
+        subject = variables[field].name if field in variables else field
+        raise ConfigurationError(error.message, subject=subject, remedy="fix or unset the variable") from None
+
+
+def describe_setting(field: FieldInfo) -> str:
+    """Return what the reference says of a setting: its variable, if it has one, and what it means."""
+    if (variable := _variable_of(field)) is None:
+        return field.description or ""
+    return ": ".join(filter(None, (", ".join(filter(None, (variable.name, variable.note))), variable.meaning)))
+
+
+def _variable_of(field: FieldInfo) -> Variable | None:
+    return next((item for item in field.metadata if isinstance(item, Variable)), None)
 
 
 def choose_repository(asked: str, site: Site) -> str:
@@ -124,58 +194,3 @@ def choose_repository(asked: str, site: Site) -> str:
             "no repository is named", subject="repository", remedy="give one, or set PLUGINYARD_REPOSITORY for the site"
         )
     return asked or site.repository
-
-
-def is_for_fetching(name: str) -> bool:
-    """Tell whether the variable `name` is for the step that fetches: mirrors and proxies, no token or password."""
-    return name in FETCH_VARIABLES or (name.startswith(FETCH_PREFIXES) and not name.endswith(_SECRET_SUFFIXES))
-
-
-def _overlay(below: Mapping[str, object], environment: Mapping[str, str]) -> dict[str, object]:
-    """Return the fields of `below` with what `environment` sets over them, mappings key by key."""
-    set_ones: dict[str, object] = {field: environment.get(name) for field, name in _PLAIN.items()}
-    set_ones["ca_bundle"] = environment.get("PLUGINYARD_CA_BUNDLE")
-    set_ones["plain_http"] = _plain_http(environment.get("PLUGINYARD_PLAIN_HTTP", ""))
-    set_ones["registries"] = _registries(environment)
-    values = {**below, **{field: value for field, value in set_ones.items() if value}}
-    for field, mapping in _mappings(environment).items():
-        values[field] = {**dict(below.get(field, {})), **mapping}  # type: ignore[call-overload]
-    if not values.get("ca_bundle"):
-        values["ca_bundle"] = environment.get("SSL_CERT_FILE", "")
-    return values
-
-
-def _mappings(environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    found = {
-        field: {
-            name.removeprefix(prefix).lower().replace("_", "-"): value
-            for name, value in environment.items()
-            if name.startswith(prefix) and value
-        }
-        for field, prefix in _BY_BUILDER.items()
-    }
-    if every := environment.get("PLUGINYARD_BASE_IMAGE", ""):
-        found["base_images"] = {"*": every, **found["base_images"]}
-    found["fetch_environment"] = {name: value for name, value in environment.items() if is_for_fetching(name)}
-    found["limits"] = _limits(environment.get("PLUGINYARD_LIMITS", ""))
-    return found
-
-
-def _limits(text: str) -> dict[str, str]:
-    pairs = (item.strip().partition("=") for item in text.split(",") if item.strip())
-    return {name.strip(): count.strip() for name, _, count in pairs}
-
-
-def _plain_http(text: str) -> str | tuple[str, ...]:
-    """Return yes or no for pydantic to read, or hosts."""
-    if text.strip().lower() in _BOOLEANS:
-        return text.strip()
-    return tuple(item.strip() for item in text.split(",") if item.strip())
-
-
-def _registries(environment: Mapping[str, str]) -> tuple[str, ...]:
-    if listed := environment.get("PLUGINYARD_REGISTRIES", ""):
-        return tuple(item.strip() for item in listed.split(",") if item.strip())
-    host = environment.get("IMAGE_REGISTRY_SERVICE") or environment.get("IMAGE_REGISTRY", "")
-    namespace = environment.get("IMAGE_REPOSITORY") or environment.get("PLUGIN_IMAGE_REPOSITORY") or "plugins"
-    return (f"{host}/{namespace}",) if host else ()

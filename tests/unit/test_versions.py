@@ -71,5 +71,5 @@ def test_only_a_version_without_pre_release_is_stable() -> None:
 
 
 def test_equal_versions_are_equal_and_hash_alike() -> None:
-    assert parse_semver("1.2.3-a.1") == SemVer(1, 2, 3, ("a", "1"))
+    assert parse_semver("1.2.3-a.1") == SemVer(1, 2, 3, "a.1")
     assert len({parse_semver("1.2.3"), SemVer(1, 2, 3)}) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from deployments.local import __main__ as up
 from deployments.local.settings import PASSWORDS, PATHS, RESULTS, read_yard
-from pluginyard.settings import Site
+from pluginyard.settings import Site, describe_setting
 
 PROJECT = Path(__file__).parents[3]
 
@@ -25,7 +25,7 @@ def test_paths_are_those_of_where_make_up_is_typed(tmp_path: Path, monkeypatch: 
 
 
 def test_every_setting_of_a_site_that_is_a_path_is_among_them() -> None:
-    told = (field.description or "" for field in Site.model_fields.values())
+    told = (describe_setting(field) for field in Site.model_fields.values())
     paths = [text for text in told if re.search(r": [^:]*\b(?:file|folder|path) (?:of|with|for)\b", text)]
     assert {text.partition(":")[0].partition(",")[0] for text in paths} <= set(PATHS)
     assert len(paths) == 5
