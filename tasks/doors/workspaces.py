@@ -30,11 +30,11 @@ class Workspace:
     run_id: str
     folder: Path
     cache: Path
-    _chores: ThreadPoolExecutor = field(repr=False, compare=False)
+    _background: ThreadPoolExecutor = field(repr=False, compare=False)
 
-    def later(self, chore: Callable[[], object]) -> None:
-        """Do `chore` while the run goes on, one after the other; the run's end waits for it."""
-        self._chores.submit(chore)
+    def run_in_background(self, call: Callable[[], object]) -> None:
+        """Run `call` while the run goes on, one after the other; the run's end waits for it."""
+        self._background.submit(call)
 
 
 def cache_folder(configured: str, environment: Mapping[str, str]) -> Path:
@@ -55,10 +55,10 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
     with _held(runs / f"{run_id}.lock") as lock:
         try:
             folder.mkdir()
-            sweep_workspaces(cache)
-            sweep_modules(cache)
-            with ThreadPoolExecutor(1, thread_name_prefix="later") as chores:
-                yield Workspace(run_id, folder, cache, chores)
+            _remove_dead_workspaces(cache)
+            _remove_unused_modules(cache)
+            with ThreadPoolExecutor(1, thread_name_prefix="background") as background:
+                yield Workspace(run_id, folder, cache, background)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def is_alive(cache: Path, run_id: str) -> bool:
     return False
 
 
-def sweep_workspaces(cache: Path) -> None:
+def _remove_dead_workspaces(cache: Path) -> None:
     """Remove the folders of runs that are dead."""
     for lock in (cache / "runs").glob("*.lock"):
         if not is_alive(cache, lock.stem):
@@ -110,7 +110,7 @@ def sweep_workspaces(cache: Path) -> None:
             lock.unlink(missing_ok=True)
 
 
-def sweep_modules(cache: Path) -> None:
+def _remove_unused_modules(cache: Path) -> None:
     """Remove, once a day, modules that were not used for a month, and what a killed build left half written."""
     folder, stamp = cache / "modules", cache / "modules.swept"
     now = time.time()
