@@ -7,7 +7,6 @@ its cache: runs of another user or machine may share the engine, and their locks
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
@@ -18,6 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from pluginyard.oci import digest_from
+from tasks.doors.locks import file_lock, is_locked
 
 DAY = 24 * 60 * 60
 UNUSED_DAYS = 30
@@ -52,7 +54,8 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
     runs.mkdir(parents=True, exist_ok=True)
     run_id = f"{_cache_id(cache)}-{os.getpid()}-{secrets.token_hex(4)}"
     folder = runs / run_id
-    with _held(runs / f"{run_id}.lock") as lock:
+    lock = runs / f"{run_id}.lock"
+    with _locked(lock):
         try:
             folder.mkdir()
             _remove_dead_workspaces(cache)
@@ -65,13 +68,12 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[Path]:
-    """Hold the lock file at `path`; made anew where a sweep took it between its making and its locking."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`; made anew where another run removed it between its making and its locking."""
     while True:
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
-                yield path
+        with file_lock(path):
+            if path.exists():
+                yield
                 return
 
 
@@ -91,23 +93,15 @@ def is_alive(cache: Path, run_id: str) -> bool:
     """Tell whether the run with this id still holds its lock; a run of another cache counts as alive."""
     if not run_id.startswith(f"{_cache_id(cache)}-"):
         return True
-    path = cache / "runs" / f"{run_id}.lock"
-    if not path.exists():
-        return False
-    with path.open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(cache / "runs" / f"{run_id}.lock")
 
 
 def _remove_dead_workspaces(cache: Path) -> None:
     """Remove the folders of runs that are dead."""
-    for lock in (cache / "runs").glob("*.lock"):
-        if not is_alive(cache, lock.stem):
-            shutil.rmtree(cache / "runs" / lock.stem, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    for path in (cache / "runs").glob("*.lock"):
+        with suppress(TimeoutError), file_lock(path, seconds=0):
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+            path.unlink(missing_ok=True)
 
 
 def _remove_unused_modules(cache: Path) -> None:
@@ -153,4 +147,4 @@ class ModuleStore:
 def digest_of_file(path: Path) -> str:
     """Return the sha256 digest of a file, read in blocks."""
     with path.open("rb") as content:
-        return "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+        return digest_from(hashlib.file_digest(content, "sha256"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import tarfile
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +17,8 @@ from pluginyard.oci import canonical_json, digest_of
 from pluginyard.settings import Site
 from tasks.doors.build_output import Log
 from tasks.doors.containers.engines import Engine, engine_errors
-from tasks.doors.containers.locks import only_one
 from tasks.doors.containers.running import run_once
+from tasks.doors.locks import file_lock
 
 IMAGE_SECONDS = 1800
 CHECK_SECONDS = 60
@@ -55,11 +57,19 @@ def ensure_builder_image(
         wanted = _Wanted(builder, site, source, "" if source or fetches else builder.definition.image.alone)
         tag, found = _find(engine, wanted)
         if not found:
-            with only_one(f"{engine.address} {wanted.whole}"):  # stage and whole: the one is the other's beginning
+            # Stage and whole take the same lock: the one is the other's beginning.
+            with file_lock(_lock_path(f"{engine.address} {wanted.whole}")):
                 tag, found = _find(engine, wanted)
                 found = found or _make(engine, wanted, log, run_id)
         toolchain = f"{builder.definition.toolchain.name} {builder.version(site)}"
         return BuilderImage(ready or tag, found, toolchain)
+
+
+def _lock_path(image: str) -> Path:
+    """Return the lock file of this user's processes that make `image`, whatever cache they have."""
+    folder = Path(tempfile.gettempdir()) / f"pluginyard-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{digest_of(image.encode())[7:27]}.lock"
 
 
 @dataclass(frozen=True)
