@@ -14,7 +14,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.builds import ARCHIVE_NAME, BuiltModule, pack_module
+from pluginyard.builds import ARCHIVE_NAME, BuiltModule, WorkFile, lay_out_work, pack_module
 from pluginyard.errors import BuildError
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
@@ -43,7 +43,7 @@ def build_once(build: PluginBuild, workspace: Workspace, engine_address: str) ->
         cache_policy=CachePolicy.from_cache_key_fn(_module_key),
         persist_result=True,
         refresh_cache=not known,
-        timeout_seconds=build.recipe.limits.whole_seconds,
+        timeout_seconds=build.recipe.whole_seconds,
     )
     module: BuiltModule = build_cached(opaque(build), opaque(workspace), engine_address)
     return module
@@ -62,19 +62,20 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
     return module
 
 
-def _write_context(build: PluginBuild, workspace: Workspace) -> Path:
-    context = workspace.folder / "context.tar"
-    sources.write_context(build.source, build.plugin.context, context)
-    return context
+def _read_work(build: PluginBuild) -> Iterator[WorkFile]:
+    """Yield all that is below the build's root; the source is read from git file by file."""
+    with sources.BlobReader(build.source) as blobs:
+        source = ((file, blobs.read(file)) for file in build.plugin.context)
+        yield from lay_out_work(build.recipe.builder.scripts, source)
 
 
 def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
     engine = containers.require_engine(engine_address)
-    workspace.later(partial(containers.sweep, engine, partial(is_alive, workspace.cache)))
+    workspace.run_in_background(partial(containers.remove_leftovers, engine, partial(is_alive, workspace.cache)))
     image = containers.ensure_builder_image(
         engine,
         build.recipe.builder,
-        build.build_settings,
+        build.recipe.site,
         log,
         fetches=build.recipe.fetch is not None,
         run_id=workspace.run_id,
@@ -83,12 +84,12 @@ def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, 
         engine,
         image,
         build.recipe,
-        partial(_write_context, build, workspace),
+        _read_work(build),
         target,
-        context_bytes=total_size(build.plugin.context),
+        work_bytes=total_size(build.plugin.context),
         run_id=workspace.run_id,
         log=log,
-        later=workspace.later,
+        run_in_background=workspace.run_in_background,
     )
 
 
@@ -158,7 +159,7 @@ def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> Bu
     return toolchains.build_on_host(
         toolchain,
         build.recipe,
-        _write_context(build, workspace),
+        _read_work(build),
         target,
         log=log,
         workdir=workspace.folder / "build",

@@ -10,8 +10,6 @@ from typing import Any
 
 from flows.machine import Machine, find_machine, host_version
 from pluginyard.builds import Builder, choose_builder
-from pluginyard.releases import build_settings
-from pluginyard.settings import RepositorySettings
 from tasks.doors import containers
 
 PLACE = 5
@@ -38,8 +36,7 @@ def _prepare(builder: Builder, machine: Machine) -> dict[str, str]:
     if version := host_version(machine.site)(builder):
         return {"builder": builder.name, "toolchain": f"{builder.definition.toolchain.name} {version}", "image": ""}
     engine = containers.require_engine(machine.site.engine_address)
-    settings = build_settings(machine.site, RepositorySettings())
-    image = containers.ensure_builder_image(engine, builder, settings, partial(print, file=sys.stderr, flush=True))
+    image = containers.ensure_builder_image(engine, builder, machine.site, partial(print, file=sys.stderr, flush=True))
     return {"builder": builder.name, "toolchain": image.toolchain, "image": image.reference}
 
 

@@ -1,30 +1,30 @@
-"""How a plugin is built: builder, recipe, sandbox, fingerprint, packing, log, failures."""
+"""How a plugin is built: builder, recipe, sandbox, work, output, fingerprint, packing, failures."""
 
 from pluginyard.builds.builder import Builder, Command, Definition, HostDefinition, choose_builder, load_builder
 from pluginyard.builds.failures import (
-    StepName,
+    EXPIRED,
+    KEPT_LINES,
+    StepResult,
     check_toolchain,
     explain_failure,
     image_error,
     output_error,
+    require_success,
     site_file_error,
-    time_limit_error,
 )
 from pluginyard.builds.fingerprint import fingerprint_of
-from pluginyard.builds.log import BuildLog
+from pluginyard.builds.output import LONGEST_ANNOUNCEMENT, announced_size
 from pluginyard.builds.packing import ARCHIVE_NAME, pack_module
-from pluginyard.builds.recipe import MIB, BuildSettings, BuildStep, BuiltModule, Limits, Recipe, plan_recipe
+from pluginyard.builds.recipe import MODULE_BYTES, BuildStep, BuiltModule, Recipe, StepName, plan_recipe
 from pluginyard.builds.sandbox import (
     CA_FILE,
-    CA_VARIABLES,
-    CACHE,
-    FETCHED,
-    MEMORY_CONTEXT,
+    GRACE_SECONDS,
     NETRC_FILE,
     NOBODY,
     RUN_LABEL,
-    SHARED_LABEL,
     WORK,
+    Sandbox,
     container_config,
-    volume_mount,
+    fits_in_memory,
 )
+from pluginyard.builds.work import WorkFile, lay_out_work

@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field
 from pluginyard.errors import ConfigurationError
 from pluginyard.oci import canonical_json, digest_of
 from pluginyard.parsing import FrozenModel, load_model
+from pluginyard.settings import Site
 
 DEFINITION = "builder.yaml"
 DOCKERFILE = "Dockerfile"
@@ -153,6 +154,22 @@ class Builder:
     def scripts(self) -> Mapping[str, bytes]:
         """Return the files that a build is given in `{work}/builder`."""
         return {path: content for path, content in self.files.items() if path.endswith(".sh")}
+
+    def version(self, site: Site) -> str:
+        """Return the version that the toolchain must have."""
+        return site.versions.get(self.name) or self.definition.toolchain.version
+
+    def base_image(self, site: Site) -> str:
+        """Return the image that the Dockerfile starts from."""
+        asked = site.base_images.get(self.name) or site.base_images.get("*", "")
+        return asked or self.definition.image.base.replace("{version}", self.version(site))
+
+    def ready_image(self, site: Site) -> str:
+        """Return the image that is used as it is; empty where one is built from the folder."""
+        if self.name in site.images:
+            return site.images[self.name]
+        # A base image that was asked for means: build mine.
+        return "" if site.base_images.get(self.name) else self.definition.image.ready
 
     def needs_fetch(self, read: Callable[[str], bytes | None]) -> bool:
         """Tell whether dependencies must be fetched; `read` returns a file of the plugin's folder, or None."""

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
 
-from pluginyard.builds.recipe import MIB, Recipe
+from pluginyard.builds.recipe import MIB, MODULE_BYTES, Recipe, StepName
 from pluginyard.errors import BuildError, ConfigurationError, FetchUnavailableError
 
-StepName = Literal["fetch", "compile"]
 QUOTED_LINES = 15
 # A build prints megabytes and a compiler's useful words are its last.
 KEPT_LINES = 60
+EXPIRED = 137
+"""Exit code of a step that was killed at its time limit."""
 # In the words of container engines, and of apt in a Dockerfile.
 _PASSING = re.compile(
     r"too ?many ?requests|\b(?:429|50[0234]) +[A-Z][a-z]|i/o timeout|timed out|handshake timeout|Client\.Timeout|"
@@ -26,6 +27,26 @@ _PASSING = re.compile(
 _LASTING = re.compile(r"no such host|x509|certificate|denied|unauthorized|manifest unknown", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class StepResult:
+    """Say how a step ended: its exit code and its last lines."""
+
+    exit_code: int
+    last_lines: tuple[str, ...] = ()
+    oom: bool = False
+    """Whether the kernel ended it for want of memory, where an engine knows."""
+    expired: bool = False
+    """Whether it was ended at the time limit."""
+
+
+def require_success(recipe: Recipe, step: StepName, result: StepResult) -> None:
+    """Raise BuildError where the step failed, with what the toolchain said, translated."""
+    if result.expired:
+        raise _time_limit_error(recipe, step)
+    if result.exit_code != 0:
+        raise explain_failure(recipe, step, result.exit_code, result.last_lines, oom=result.oom)
+
+
 def explain_failure(recipe: Recipe, step: StepName, exit_code: int, lines: Sequence[str], *, oom: bool) -> BuildError:
     """Return the error for a step that ended with `exit_code` after printing `lines`."""
     text = "\n".join(lines)
@@ -33,7 +54,7 @@ def explain_failure(recipe: Recipe, step: StepName, exit_code: int, lines: Seque
     # A compiler's child that the kernel ended: the engine notes it, or Go's driver prints it.
     if oom or exit_code == 137 or re.search(r"signal: killed|\(signal: 9, SIGKILL", text):
         return BuildError(
-            f"the {step} step ran out of its {recipe.limits.memory_bytes // MIB} MiB of memory",
+            f"the {step} step ran out of its {recipe.site.memory} MiB of memory",
             subject=subject,
             remedy="raise PLUGINYARD_BUILD_MEMORY (MiB)",
         )
@@ -71,10 +92,10 @@ def site_file_error(what: str, path: str, error: OSError, variable: str) -> Conf
     return ConfigurationError(f"the {what} cannot be read: {error.strerror}", subject=path, remedy=f"mend {variable}")
 
 
-def time_limit_error(recipe: Recipe, step: StepName) -> BuildError:
+def _time_limit_error(recipe: Recipe, step: StepName) -> BuildError:
     """Return the error for a step that took longer than its limit."""
     return BuildError(
-        f"the {step} step took longer than {recipe.limits.seconds} s",
+        f"the {step} step took longer than {recipe.site.seconds} s",
         subject=recipe.folder,
         remedy="raise PLUGINYARD_BUILD_SECONDS, or look in the log for what it waited for",
     )
@@ -86,7 +107,7 @@ def output_error(recipe: Recipe, why: str) -> BuildError:
     return BuildError(
         f"the build left no module: {expected} {why}",
         subject=recipe.folder,
-        remedy=f"the build must leave one regular file of at most {recipe.limits.module_bytes // MIB} MiB there",
+        remedy=f"the build must leave one regular file of at most {MODULE_BYTES // MIB} MiB there",
     )
 
 

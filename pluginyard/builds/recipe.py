@@ -12,72 +12,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pluginyard.builds.builder import Builder, Command, Definition, FetchDefinition
+from pluginyard.builds.builder import Builder, Command, Definition
 from pluginyard.builds.buildrc import parse_buildrc
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci import DIGEST
+from pluginyard.oci.digests import DIGEST
+from pluginyard.settings import Site
 
 Kind = Literal["container", "host"]
+StepName = Literal["fetch", "compile"]
 MIB = 1024 * 1024
+MODULE_BYTES = 256 * MIB
+"""Largest module that is taken out of a build."""
 PREBUILD: Command = ("sh", "./.prebuild")
+# Every toolchain, and git and curl below it, takes its authorities from one of these.
+_CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO")
 _DIGEST = re.compile(rf"@({DIGEST})$")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Bound what one step of a build may use."""
-
-    seconds: int = 1200
-    memory_bytes: int = 2048 * MIB
-    processes: int = 256
-    cpus: float = 2.0
-    module_bytes: int = 256 * MIB
-    """Largest module that is taken out of a build."""
-
-    @property
-    def whole_seconds(self) -> int:
-        """Return the seconds that a whole build may take: its image, fetching, compiling; each has its own limit."""
-        return max(7200, 2 * self.seconds + 3600)
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """What a site and a user decide about builds."""
-
-    engine: Literal["auto", "container", "host"] = "auto"
-    engine_address: str = ""
-    images: Mapping[str, str] = field(default_factory=dict)
-    """Ready image by builder; used as it is."""
-    base_images: Mapping[str, str] = field(default_factory=dict)
-    """Image the Dockerfile starts from, by builder; `*` is for all."""
-    versions: Mapping[str, str] = field(default_factory=dict)
-    """Version of the toolchain, by builder."""
-    fetch_environment: Mapping[str, str] = field(default_factory=dict)
-    """Mirrors and proxies: seen by the fetch step and the building of images only."""
-    ca_bundle: str = ""
-    """PEM file on this machine; seen by the fetch step and the building of images only."""
-    netrc: str = ""
-    """File on this machine with the passwords of hosts; seen by the fetch step only."""
-    cache: Literal["private", "shared"] = "private"
-    allow_prebuild: bool = False
-    tidy: bool = False
-    limits: Limits = Limits()
-
-    def base_image(self, builder: Builder) -> str:
-        """Return the image that the Dockerfile of `builder` starts from."""
-        asked = self.base_images.get(builder.name) or self.base_images.get("*", "")
-        return asked or builder.definition.image.base.replace("{version}", self.version(builder))
-
-    def ready_image(self, builder: Builder) -> str:
-        """Return the image that is used as it is; empty where one is built from the folder."""
-        if builder.name in self.images:
-            return self.images[builder.name]
-        # A base image that was asked for means: build mine.
-        return "" if self.base_images.get(builder.name) else builder.definition.image.ready
-
-    def version(self, builder: Builder) -> str:
-        """Return the version that the toolchain of `builder` must have."""
-        return self.versions.get(builder.name) or builder.definition.toolchain.version
 
 
 @dataclass(frozen=True)
@@ -110,10 +59,8 @@ class Recipe:
     """The plugin's folder, relative to the repository."""
     fetch: BuildStep | None
     compile: BuildStep
-    limits: Limits
-    cache: Literal["private", "shared"]
-    ca_bundle: str
-    netrc: str
+    site: Site = field(repr=False)
+    """Limits, mirrors, passwords of hosts and caches: what the machine decides."""
     identity: Mapping[str, Any]
     """What determines the module's bytes, besides the source; part of the fingerprint."""
 
@@ -121,6 +68,26 @@ class Recipe:
     def toolchain(self) -> str:
         """Return the toolchain with its version, as reports name it."""
         return f"{self.builder.definition.toolchain.name} {self.version}"
+
+    def step(self, name: StepName, work: str, *, ca_bundle: str, netrc: str) -> BuildStep:
+        """Return the step for the build's root `work`; the site's files are found at `ca_bundle` and `netrc`.
+
+        Only the step that fetches is given them.
+        """
+        planned = self.fetch if name == "fetch" else self.compile
+        assert planned is not None  # noqa: S101 - `fetch` is asked for only where there is one
+        here = planned.at(work, self.version)
+        own: dict[str, str] = {}
+        if name == "fetch" and self.site.ca_bundle:
+            own |= dict.fromkeys(_CA_VARIABLES, ca_bundle)
+        if name == "fetch" and self.site.netrc:
+            own["NETRC"] = netrc
+        return BuildStep(here.commands, {**here.environment, **own})
+
+    @property
+    def whole_seconds(self) -> int:
+        """Return the seconds that a whole build may take: its image, fetching, compiling; each has its own limit."""
+        return max(7200, 2 * self.site.seconds + 3600)
 
     def output(self, work: str) -> str:
         """Return the path of the module that the commands leave."""
@@ -156,7 +123,8 @@ def plan_recipe(
     builder: Builder,
     *,
     plugin_folder: str,
-    settings: BuildSettings,
+    site: Site,
+    tidy: bool = False,
     buildrc: str = "",
     has_prebuild: bool = False,
     needs_fetch: bool = True,
@@ -166,7 +134,7 @@ def plan_recipe(
     Raises SourceError for a `.buildrc` that is more than data, and ConfigurationError for a
     `.prebuild` that the site does not allow.
     """
-    if has_prebuild and not settings.allow_prebuild:
+    if has_prebuild and not site.allow_prebuild:
         raise ConfigurationError(
             "the plugin wants to run .prebuild, and this site does not allow it",
             subject=f"{plugin_folder}/.prebuild",
@@ -182,25 +150,22 @@ def plan_recipe(
     return Recipe(
         builder=builder,
         kind="container",
-        version=settings.version(builder),
+        version=builder.version(site),
         folder=plugin_folder,
-        fetch=_plan_fetch(definition, settings, texts) if needs_fetch or settings.tidy else None,
+        fetch=_plan_fetch(definition, site, texts, tidy=tidy) if needs_fetch or tidy else None,
         compile=compiling,
-        limits=settings.limits,
-        cache=settings.cache,
-        ca_bundle=settings.ca_bundle,
-        netrc=settings.netrc,
-        identity=_identity(builder, settings, compiling),
+        site=site,
+        identity=_identity(builder, site, compiling, tidy=tidy),
     )
 
 
-def _plan_fetch(definition: Definition, settings: BuildSettings, texts: Mapping[str, str]) -> BuildStep | None:
-    fetch: FetchDefinition | None = definition.fetch
+def _plan_fetch(definition: Definition, site: Site, texts: Mapping[str, str], *, tidy: bool) -> BuildStep | None:
+    fetch = definition.fetch
     if fetch is None:
         return None
-    commands = (fetch.tidy if settings.tidy else ()) + fetch.commands
+    commands = (fetch.tidy if tidy else ()) + fetch.commands
     environment = _environment(definition, fetch.environment, texts)
-    return BuildStep(_filled(commands, texts), {**environment, **settings.fetch_environment})
+    return BuildStep(_filled(commands, texts), {**environment, **site.fetch_environment})
 
 
 def _environment(definition: Definition, own: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
@@ -209,19 +174,19 @@ def _environment(definition: Definition, own: Mapping[str, str], texts: Mapping[
     return {name: _fill(value, texts) for name, value in together.items()}
 
 
-def _identity(builder: Builder, settings: BuildSettings, compiling: BuildStep) -> dict[str, Any]:
-    pinned = _DIGEST.search(settings.ready_image(builder) or settings.base_image(builder))
+def _identity(builder: Builder, site: Site, compiling: BuildStep, *, tidy: bool) -> dict[str, Any]:
+    pinned = _DIGEST.search(builder.ready_image(site) or builder.base_image(site))
     return {
         "builder": builder.name,
         "kind": "container",
-        "toolchain": f"{builder.definition.toolchain.name} {settings.version(builder)}",
+        "toolchain": f"{builder.definition.toolchain.name} {builder.version(site)}",
         "image": pinned[1] if pinned else "",
         "definition": builder.digest,
         "fetch": [list(command) for command in builder.definition.fetch.commands] if builder.definition.fetch else [],
         "commands": [list(command) for command in compiling.commands],
         "output": builder.definition.compile.output,
         "environment": dict(sorted(compiling.environment.items())),
-        "tidy": settings.tidy,
+        "tidy": tidy,
     }
 
 

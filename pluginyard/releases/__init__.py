@@ -16,7 +16,6 @@ from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, ren
 from pluginyard.releases.plan import (
     HostVersion,
     ask_once,
-    build_settings,
     choose_destinations,
     load_settings,
     plan_build,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pluginyard.builds import MIB, Builder, BuildSettings, Limits, choose_builder, fingerprint_of, plan_recipe
+from pluginyard.builds import Builder, choose_builder, fingerprint_of, plan_recipe
 from pluginyard.errors import PluginyardError, RequestError, SourceError
 from pluginyard.forms import PublishRequest, VerifyRequest
 from pluginyard.oci import SPEC, Destination, check_tag, parse_destination
@@ -85,11 +85,11 @@ def plan_build(
     refuse_contradictions([place.host for place in destinations], settings)
     plugin = find_plugin(tree, release, settings, builders, read)
     builder = choose_builder(builders, plugin.builder)
-    how = build_settings(site, settings)
     recipe = plan_recipe(
         builder,
         plugin_folder=plugin.folder,
-        settings=how,
+        site=site,
+        tidy=settings.tidy,
         buildrc=plugin.buildrc,
         has_prebuild=plugin.has_prebuild,
         needs_fetch=plugin.needs_fetch,
@@ -101,7 +101,6 @@ def plan_build(
         source=source,
         plugin=plugin,
         recipe=recipe,
-        build_settings=how,
         settings=settings,
         fingerprint=fingerprint_of(plugin.folder, plugin.context, plugin.documents, recipe.identity),
         destinations=destinations,
@@ -172,24 +171,6 @@ def choose_destinations(
             f"or write `registries:` in {FILE_NAME}",
         )
     return tuple(dict.fromkeys(parse_destination(text) for text in texts))
-
-
-def build_settings(site: Site, settings: RepositorySettings) -> BuildSettings:
-    """Return what builds need of the site's and the repository's settings."""
-    return BuildSettings(
-        engine=site.engine,
-        engine_address=site.engine_address,
-        images=site.images,
-        base_images=site.base_images,
-        versions=site.versions,
-        fetch_environment=site.fetch_environment,
-        ca_bundle=site.ca_bundle,
-        netrc=site.netrc,
-        cache=site.build_cache,
-        allow_prebuild=site.allow_prebuild,
-        tidy=settings.tidy,
-        limits=Limits(site.seconds, site.memory * MIB, site.processes, site.cpus),
-    )
 
 
 def _no_plugin(tree: SourceTree, release: Release, settings: RepositorySettings) -> SourceError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pluginyard.builds import BuildSettings, Recipe
+from pluginyard.builds import Recipe
 from pluginyard.oci import ArtifactReference, Descriptor, Destination, StoredManifest
 from pluginyard.releases.tag import Release
 from pluginyard.settings import RepositorySettings
@@ -44,7 +44,6 @@ class PluginBuild:
     source: Source
     plugin: Plugin
     recipe: Recipe
-    build_settings: BuildSettings
     settings: RepositorySettings
     fingerprint: str
     destinations: tuple[Destination, ...]

@@ -9,6 +9,9 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+POLL_SECONDS = 0.5
+"""How often whoever waits for the output of a group looks whether its process still runs."""
+
 
 @contextlib.contextmanager
 def process_group(

@@ -7,7 +7,6 @@ its cache: runs of another user or machine may share the engine, and their locks
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -18,7 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pluginyard import oci
+from pluginyard.oci import digest_of_file, hex_of
+from tasks.doors.locks import file_lock, is_locked
 
 DAY = 24 * 60 * 60
 UNUSED_DAYS = 30
@@ -31,11 +31,11 @@ class Workspace:
     run_id: str
     folder: Path
     cache: Path
-    _chores: ThreadPoolExecutor = field(repr=False, compare=False)
+    _background: ThreadPoolExecutor = field(repr=False, compare=False)
 
-    def later(self, chore: Callable[[], object]) -> None:
-        """Do `chore` while the run goes on, one after the other; the run's end waits for it."""
-        self._chores.submit(chore)
+    def run_in_background(self, call: Callable[[], object]) -> None:
+        """Run `call` while the run goes on, one after the other; the run's end waits for it."""
+        self._background.submit(call)
 
 
 def cache_folder(configured: str, environment: Mapping[str, str]) -> Path:
@@ -53,26 +53,26 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
     runs.mkdir(parents=True, exist_ok=True)
     run_id = f"{_cache_id(cache)}-{os.getpid()}-{secrets.token_hex(4)}"
     folder = runs / run_id
-    with _held(runs / f"{run_id}.lock") as lock:
+    lock = runs / f"{run_id}.lock"
+    with _locked(lock):
         try:
             folder.mkdir()
-            sweep_workspaces(cache)
-            sweep_modules(cache)
-            with ThreadPoolExecutor(1, thread_name_prefix="later") as chores:
-                yield Workspace(run_id, folder, cache, chores)
+            _remove_dead_workspaces(cache)
+            _remove_unused_modules(cache)
+            with ThreadPoolExecutor(1, thread_name_prefix="background") as background:
+                yield Workspace(run_id, folder, cache, background)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             lock.unlink(missing_ok=True)
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[Path]:
-    """Hold the lock file at `path`; made anew where a sweep took it between its making and its locking."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at `path`; made anew where another run removed it between its making and its locking."""
     while True:
-        with path.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino:
-                yield path
+        with file_lock(path):
+            if path.exists():
+                yield
                 return
 
 
@@ -92,26 +92,18 @@ def is_alive(cache: Path, run_id: str) -> bool:
     """Tell whether the run with this id still holds its lock; a run of another cache counts as alive."""
     if not run_id.startswith(f"{_cache_id(cache)}-"):
         return True
-    path = cache / "runs" / f"{run_id}.lock"
-    if not path.exists():
-        return False
-    with path.open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return is_locked(cache / "runs" / f"{run_id}.lock")
 
 
-def sweep_workspaces(cache: Path) -> None:
+def _remove_dead_workspaces(cache: Path) -> None:
     """Remove the folders of runs that are dead."""
-    for lock in (cache / "runs").glob("*.lock"):
-        if not is_alive(cache, lock.stem):
-            shutil.rmtree(cache / "runs" / lock.stem, ignore_errors=True)
-            lock.unlink(missing_ok=True)
+    for path in (cache / "runs").glob("*.lock"):
+        with suppress(TimeoutError), file_lock(path, seconds=0):
+            shutil.rmtree(path.with_suffix(""), ignore_errors=True)
+            path.unlink(missing_ok=True)
 
 
-def sweep_modules(cache: Path) -> None:
+def _remove_unused_modules(cache: Path) -> None:
     """Remove, once a day, modules that were not used for a month, and what a killed build left half written."""
     folder, stamp = cache / "modules", cache / "modules.swept"
     now = time.time()
@@ -133,7 +125,7 @@ class ModuleStore:
     def path(self, fingerprint: str) -> Path:
         """Return where the module of `fingerprint` is kept."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        return self._folder / f"{oci.hex_of(fingerprint)}.wasm"
+        return self._folder / f"{hex_of(fingerprint)}.wasm"
 
     def keep(self, fingerprint: str, digest: str) -> None:
         """Record that the module is complete, once it is in its place."""
@@ -146,12 +138,11 @@ class ModuleStore:
         try:
             for file in (record, path):  # before they are read: what is looked at is not swept
                 os.utime(file)
-            return record.read_text(encoding="ascii") == digest_of_file(path)
+            return record.read_text(encoding="ascii") == _digest_of(path)
         except FileNotFoundError:
             return False
 
 
-def digest_of_file(path: Path) -> str:
-    """Return the sha256 digest of a file, read in blocks."""
+def _digest_of(path: Path) -> str:
     with path.open("rb") as content:
-        return oci.digest_of_file(content)
+        return digest_of_file(content)

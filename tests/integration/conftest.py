@@ -9,7 +9,7 @@ import pytest
 from tests.machine.artifacts import place  # noqa: F401
 from tests.machine.builds import bench  # noqa: F401
 from tests.machine.command_line import command_line, commands_to_end, shared_command_line  # noqa: F401
-from tests.machine.engines import build_settings, engine, engine_handle  # noqa: F401
+from tests.machine.engines import build_site, engine, engine_handle  # noqa: F401
 from tests.machine.git_daemon import (  # noqa: F401
     broken_repository,
     example_repository,

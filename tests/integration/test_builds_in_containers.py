@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import BuiltModule, Limits, container_config, load_builder, plan_recipe
+from pluginyard.builds import BuiltModule, container_config, lay_out_work, load_builder, plan_recipe
 from pluginyard.errors import BuildError
 from pluginyard.oci import digest_of
 from tasks.doors.containers import build_in_container, ensure_builder_image
 from tasks.doors.containers.running import run_step
-from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, pack_context, pack_examples
+from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, Bench, source_of, source_of_examples
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 
 NEIGHBOUR_LOCK = '[[package]]\nname = "neighbour"\nversion = "0.1.0"\n'
@@ -32,8 +32,8 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize(("builder", "folder"), EXAMPLES)
-def test_an_example_plugin_builds(bench: Bench, tmp_path: Path, builder: str, folder: str) -> None:
-    built = bench.build(builder, context=pack_examples(tmp_path / "context.tar"), folder=folder)
+def test_an_example_plugin_builds(bench: Bench, builder: str, folder: str) -> None:
+    built = bench.build(builder, source=source_of_examples(), folder=folder)
     content = Path(built.path).read_bytes()
     assert content.startswith(WASM)
     assert (built.digest, built.size, built.kind) == (digest_of(content), len(content), "container")
@@ -46,7 +46,7 @@ def test_a_rust_plugin_without_dependencies_builds_offline(bench: Bench) -> None
     assert built.toolchain == "rust 1.85.1"
 
 
-def test_a_module_holds_no_path_of_the_build(bench: Bench, tmp_path: Path) -> None:
+def test_a_module_holds_no_path_of_the_build(bench: Bench) -> None:
     files = {f"a plugin/{name}": text for name, text in RUST_PLUGIN.items()}
     files["a plugin/Cargo.toml"] += '[dependencies]\nneighbour = { path = "../neighbour" }\n'
     files["a plugin/Cargo.lock"] = RUST_PLUGIN["Cargo.lock"] + 'dependencies = ["neighbour"]\n\n' + NEIGHBOUR_LOCK
@@ -56,8 +56,7 @@ def test_a_module_holds_no_path_of_the_build(bench: Bench, tmp_path: Path) -> No
         "#[inline(never)]\npub fn add(a: i32, b: i32) -> Option<i32> {\n"
         '    if b == 7 { panic!("never {}", a) }\n    a.checked_add(b)\n}\n'
     )
-    context = pack_context(files, tmp_path / "two.tar", folder="plugins")
-    rust = Path(bench.build("rust", context=context, needs_fetch=False).path).read_bytes()
+    rust = Path(bench.build("rust", source=source_of(files, folder="plugins"), needs_fetch=False).path).read_bytes()
     assert b"plugins/neighbour/src/lib.rs" in rust
     go = Path(bench.build("go", GO_PLUGIN, needs_fetch=False).path).read_bytes()
     for content in (rust, go):
@@ -77,34 +76,32 @@ def test_a_warm_plugin_without_dependencies_takes_little_beside_its_compiler(ben
 
 
 class TestSameBytes:
-    def test_whatever_the_times_and_order_of_the_source(self, bench: Bench, tmp_path: Path) -> None:
-        (tmp_path / "elsewhere").mkdir()
-        first = pack_context(GO_PLUGIN, tmp_path / "one.tar", mtime=1)
+    def test_whatever_the_order_of_the_source(self, bench: Bench) -> None:
         turned = dict(reversed(GO_PLUGIN.items()))
-        second = pack_context(turned, tmp_path / "elsewhere" / "two.tar", mtime=1_700_000_000)
-        digests = {bench.build("go", context=each, needs_fetch=False).digest for each in (first, second)}
+        digests = {bench.build("go", each, needs_fetch=False).digest for each in (GO_PLUGIN, turned)}
         assert len(digests) == 1
 
     def test_with_a_cold_a_private_and_a_shared_cache(self, bench: Bench, tmp_path: Path) -> None:
         warm = bench.build("go", GO_PLUGIN, needs_fetch=False).digest
-        shared = [bench.allowing(cache="shared").build("go", GO_PLUGIN, needs_fetch=False).digest for _ in range(2)]
+        shared = [
+            bench.allowing(build_cache="shared").build("go", GO_PLUGIN, needs_fetch=False).digest for _ in range(2)
+        ]
         assert {warm, *shared, self.cold(bench, tmp_path)} == {warm}
 
     @staticmethod
     def cold(bench: Bench, tmp_path: Path) -> str:
         go = bench.builders["go"]
-        image = ensure_builder_image(bench.engine, go, bench.settings, bench.logged.append)
+        image = ensure_builder_image(bench.engine, go, bench.site, bench.logged.append)
         unwarmed = dataclasses.replace(go, files={**go.files, "warm.sh": b'mkdir -p "$GOCACHE"\n'})
-        recipe = plan_recipe(unwarmed, plugin_folder=FOLDER, settings=bench.settings, needs_fetch=False)
-        context = pack_context(GO_PLUGIN, tmp_path / "cold.tar")
+        recipe = plan_recipe(unwarmed, plugin_folder=FOLDER, site=bench.site, needs_fetch=False)
         started = time.monotonic()
         built = build_in_container(
             bench.engine,
             image,
             recipe,
-            lambda: context,
+            lay_out_work(unwarmed.scripts, source_of(GO_PLUGIN)),
             tmp_path / "cold.wasm",
-            context_bytes=context.stat().st_size,
+            work_bytes=0,
             run_id=bench.run_id,
             log=bench.logged.append,
         )
@@ -123,7 +120,7 @@ def test_the_compiler_finds_every_file_however_it_is_handed_over(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     if way == "on a volume":
-        monkeypatch.setattr("tasks.doors.containers.builds.MEMORY_CONTEXT", 0)
+        monkeypatch.setattr("pluginyard.builds.sandbox.MEMORY_CONTEXT", 0)
     deepest = max(NAMES, key=len)
     look = f"find . -type f | sort; cat '{deepest}'; stat -f -c %T ."
     bench.shell(f'{look}; echo x > "$HOME/../out/plugin.wasm"', files=NAMES)
@@ -134,14 +131,14 @@ def test_the_compiler_finds_every_file_however_it_is_handed_over(
 
 
 def test_a_container_that_does_not_read_what_it_is_sent_says_how_it_ended(bench: Bench) -> None:
-    base = bench.settings.base_images.get("*") or "debian:trixie-slim"
+    base = bench.site.base_images.get("*") or "debian:trixie-slim"
     config = container_config(
         engine_cpus=bench.engine.cpus,
         image=base,
         script="exit 3",
         environment={},
-        limits=Limits(),
-        fed=True,
+        site=bench.site,
+        streamed=True,
         run_id=bench.run_id,
     )
     name = f"unread-{bench.run_id}"
@@ -174,7 +171,7 @@ def test_a_private_cache_is_gone_with_its_build(bench: Bench) -> None:
 
 
 def test_a_shared_cache_is_what_the_next_build_finds(bench: Bench) -> None:
-    sharing = bench.allowing(cache="shared")
+    sharing = bench.allowing(build_cache="shared")
     sharing.shell('echo kept > "$HOME/../cache/left"; echo x > "$HOME/../out/plugin.wasm"')
     sharing.shell('ls -A "$HOME/../cache"; echo x > "$HOME/../out/plugin.wasm"')
     assert "left" in bench.log
@@ -213,7 +210,7 @@ def test_a_build_that_fetches_nothing_waits_for_no_more_than_its_stage(bench: Be
     definition = {
         "toolchain": {"name": "sh", "version": "1.0", "version_command": ["echo", "1.0"]},
         "manifest": "main.sh",
-        "image": {"base": bench.settings.base_images.get("*") or "debian:trixie-slim", "alone": "small"},
+        "image": {"base": bench.site.base_images.get("*") or "debian:trixie-slim", "alone": "small"},
         "fetch": {"commands": [["true"]]},
         "compile": {"commands": [["sh", "-c", looking]], "output": "{work}/out/plugin.wasm"},
     }
@@ -240,7 +237,7 @@ def test_a_build_that_fetches_nothing_waits_for_no_more_than_its_stage(bench: Be
 
 def test_an_image_with_another_toolchain_than_declared_is_refused(bench: Bench) -> None:
     lying = bench.allowing(versions={"go": "1.24.99"})
-    image = ensure_builder_image(bench.engine, bench.builders["go"], bench.settings, bench.logged.append)
+    image = ensure_builder_image(bench.engine, bench.builders["go"], bench.site, bench.logged.append)
     lying = lying.allowing(images={"go": image.digest})
     with pytest.raises(BuildError, match=r"it has go 1\.24\.4, and the builder declares 1\.24\.99"):
         lying.build("go", GO_PLUGIN)

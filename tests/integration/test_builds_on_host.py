@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import Builder, BuildSettings, BuiltModule, Limits, plan_recipe
+from pluginyard.builds import Builder, BuiltModule, lay_out_work, plan_recipe
 from pluginyard.errors import BuildError, FetchUnavailableError, SourceError
+from pluginyard.settings import Site, load_site
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import HostToolchain, build_on_host, find_toolchain
-from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, pack_context, pack_examples, shell_builder
+from tests.machine.builds import FOLDER, GO_PLUGIN, RUST_PLUGIN, shell_builder, source_of, source_of_examples
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.host_toolchains import miss
@@ -31,19 +32,22 @@ class Host:
 
     folder: Path
     warm: Path
-    settings: BuildSettings
+    site: Site
     logged: list[str]
 
     def build(self, builder: Builder | str, files: dict[str, str], **options: Any) -> BuiltModule:
-        context = options.pop("context", None) or pack_context(files, self.folder / "context.tar")
+        source = options.pop("source", None) or source_of(files)
         chosen = find_builders()[builder] if isinstance(builder, str) else builder
         toolchain = find_toolchain(chosen) or miss(f"a toolchain for {chosen.name}")
-        recipe = plan_recipe(chosen, plugin_folder=options.pop("folder", FOLDER), settings=self.settings, **options)
+        recipe = plan_recipe(chosen, plugin_folder=options.pop("folder", FOLDER), site=self.site, **options)
         target = self.folder / "plugin.wasm"
-        return build_on_host(toolchain, recipe, context, target, log=self.logged.append, workdir=self.warm)
+        work = lay_out_work(chosen.scripts, source)
+        return build_on_host(toolchain, recipe, work, target, log=self.logged.append, workdir=self.warm)
 
-    def shell(self, compiling: str, **limits: Any) -> BuiltModule:
-        self.settings = replace(self.settings, limits=replace(Limits(), **limits))
+    def allowing(self, **settings: Any) -> Host:
+        return replace(self, site=self.site.model_copy(update=settings))
+
+    def shell(self, compiling: str) -> BuiltModule:
         return self.build(shell_builder("none", compiling), {"main.sh": ""}, needs_fetch=False)
 
     @property
@@ -61,10 +65,8 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def host(tmp_path: Path, warm: Path) -> Host:
-    names = ("GOPROXY", "HTTPS_PROXY", "NO_PROXY")
-    fetching = {name: os.environ[name] for name in names if name in os.environ}
-    bundle = os.environ.get("SSL_CERT_FILE", "")
-    return Host(tmp_path, warm, BuildSettings(fetch_environment=fetching, ca_bundle=bundle), [])
+    names = ("GOPROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+    return Host(tmp_path, warm, load_site({name: os.environ[name] for name in names if name in os.environ}), [])
 
 
 def test_the_toolchain_of_the_python_environment_comes_first() -> None:
@@ -106,7 +108,7 @@ def test_a_go_plugin_builds_on_the_host_and_says_so(host: Host) -> None:
 
 def test_a_go_plugin_on_the_real_sdk_builds_on_the_host(host: Host) -> None:
     folder = "plugins/wasm-go/extensions/sdk-headers"
-    built = host.build("go", {}, context=pack_examples(host.folder / "examples.tar"), folder=folder)
+    built = host.build("go", {}, source=source_of_examples(), folder=folder)
     assert Path(built.path).read_bytes().startswith(WASM)
 
 
@@ -148,12 +150,12 @@ def test_the_host_refuses_as_a_container_does(host: Host, files: dict[str, str],
         ('ln -s /etc/shadow "$HOME/../out/plugin.wasm"', "no regular file"),
         ('mkdir "$HOME/../out/plugin.wasm"', "no regular file"),
         ('mkfifo "$HOME/../out/plugin.wasm"', "no regular file"),
-        ('truncate -s 2M "$HOME/../out/plugin.wasm"', "2097152 bytes"),
+        ('truncate -s 257M "$HOME/../out/plugin.wasm"', "269484032 bytes"),
     ],
 )
 def test_what_is_no_module_is_not_taken(host: Host, script: str, told: str) -> None:
     with pytest.raises(BuildError, match=told):
-        host.shell(script, module_bytes=1024 * 1024)
+        host.shell(script)
     assert not (host.folder / "plugin.wasm").exists()
 
 
@@ -161,7 +163,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_its_processes(host: Host)
     mark = f"6{time.monotonic_ns() % 10**8}"
     started = time.monotonic()
     with pytest.raises(BuildError, match="took longer than 1 s"):
-        host.shell(f"trap '' TERM; sleep {mark} & sleep {mark}", seconds=1)
+        host.allowing(seconds=1).shell(f"trap '' TERM; sleep {mark} & sleep {mark}")
     assert time.monotonic() - started < 10
     assert is_gone(mark)
     assert host.left() == []
@@ -169,7 +171,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_its_processes(host: Host)
 
 def test_a_process_that_a_build_leaves_does_not_hold_it_up(host: Host) -> None:
     mark = f"6{time.monotonic_ns() % 10**8}"
-    host.shell(f"sleep {mark} & {DONE}", seconds=20)
+    host.allowing(seconds=20).shell(f"sleep {mark} & {DONE}")
     assert is_gone(mark)
 
 
@@ -207,8 +209,7 @@ def test_an_interrupted_build_leaves_no_folder_and_no_process(host: Host) -> Non
 
 def test_the_environment_of_this_process_stays_here(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGISTRY_PASSWORD", SECRET)
-    host.settings = replace(host.settings, fetch_environment={"GOPROXY": "https://mirror.example.com"})
-    host.shell(f"env; {DONE}")
+    host.allowing(fetch_environment={"GOPROXY": "https://mirror.example.com"}).shell(f"env; {DONE}")
     assert "HOME=" in host.log
     assert SECRET not in host.log
     assert "GOPROXY" not in host.log
@@ -216,7 +217,7 @@ def test_the_environment_of_this_process_stays_here(host: Host, monkeypatch: pyt
 
 def test_the_passwords_of_hosts_are_at_hand_while_fetching_only(host: Host, tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text(f"machine git.example.com login ci password {SECRET}\n")
-    host.settings = replace(host.settings, netrc=str(tmp_path / "netrc"))
+    host = host.allowing(netrc=str(tmp_path / "netrc"))
     look = 'grep -c pass-4711 ~/.netrc "$NETRC"; env | grep ^NETRC='
     host.build(shell_builder("none", f"echo COMPILING; {look}; {DONE}", fetching=look), {"main.sh": ""})
     fetching, _, compiling = host.log.partition("COMPILING")
@@ -240,7 +241,7 @@ def test_a_private_module_proxy_is_given_the_sites_password_and_tried_again_wher
     proxy, authority = module_proxy
     (tmp_path / "netrc").write_text(f"machine {proxy.host} login ci password {SECRET}\n")
     mirrors = {"GOPROXY": f"https://{proxy.host}", "GOSUMDB": "off"}
-    host.settings = BuildSettings(fetch_environment=mirrors, ca_bundle=authority, netrc=str(tmp_path / "netrc"))
+    host = host.allowing(fetch_environment=mirrors, ca_bundle=authority, netrc=str(tmp_path / "netrc"))
     needs = {
         "go.mod": "module x\n\ngo 1.24\n\nrequire example.com/y v1.0.0\n",
         "go.sum": f"example.com/y v1.0.0 h1:{'A' * 43}=\nexample.com/y v1.0.0/go.mod h1:{'A' * 43}=\n",
@@ -255,9 +256,8 @@ def test_a_private_module_proxy_is_given_the_sites_password_and_tried_again_wher
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "a/../../outside"])
 def test_a_source_that_would_lie_outside_is_refused(host: Host, name: str) -> None:
-    context = pack_context({"x": ""}, host.folder / "context.tar", folder=name)
     with pytest.raises(SourceError, match="leaves the repository"):
-        host.build("go", {}, context=context)
+        host.build("go", {}, source=source_of({"x": ""}, folder=name))
 
 
 def test_a_toolchain_tells_where_it_is_looked_for_first() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pluginyard.builds import Builder, BuildSettings, BuiltModule, Limits, load_builder, plan_recipe
+from pluginyard.builds import Builder, BuiltModule, lay_out_work, load_builder, plan_recipe
+from pluginyard.settings import Site
+from pluginyard.sources import EXECUTABLE, SourceFile
+from pluginyard.sources.tree import REGULAR
 from tasks.doors.builders import find_builders
 from tasks.doors.containers import Engine, build_in_container, ensure_builder_image
 from tests.machine.example_repository import HIGRESS_PLUGINS
@@ -42,26 +43,22 @@ RUST_PLUGIN = {
 }
 
 
-def pack_context(
-    files: Mapping[str, str | bytes], path: Path, *, folder: str = FOLDER, mtime: int = 0, mode: int = 0o644
-) -> Path:
-    """Write `files` of the plugin in `folder` as the tar that a build is given."""
-    with tarfile.open(path, "w") as archive:
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            member = tarfile.TarInfo(f"{folder}/{name}")
-            member.size, member.mtime, member.mode = len(data), mtime, mode
-            archive.addfile(member, io.BytesIO(data))
-    return path
+SourceContent = Sequence[tuple[SourceFile, bytes]]
 
 
-def pack_examples(path: Path) -> Path:
-    """Write the example repository as the tar that a build is given."""
-    with tarfile.open(path, "w") as archive:
-        for each in sorted(HIGRESS_PLUGINS.rglob("*")):
-            if each.is_file() and "target" not in each.parts:
-                archive.add(each, each.relative_to(HIGRESS_PLUGINS).as_posix())
-    return path
+def source_of(files: Mapping[str, str | bytes], *, folder: str = FOLDER, executable: bool = False) -> SourceContent:
+    """Return `files` of the plugin in `folder` as a commit has them."""
+    mode = EXECUTABLE if executable else REGULAR
+    contents = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
+    return [(SourceFile(f"{folder}/{name}", mode, "", len(each)), each) for name, each in contents.items()]
+
+
+def source_of_examples() -> SourceContent:
+    """Return the example repository as a commit has it."""
+    found = (path for path in sorted(HIGRESS_PLUGINS.rglob("*")) if path.is_file() and "target" not in path.parts)
+    return [
+        (SourceFile(path.relative_to(HIGRESS_PLUGINS).as_posix(), REGULAR, ""), path.read_bytes()) for path in found
+    ]
 
 
 def shell_builder(base_image: str, compiling: str, *, fetching: str = "", name: str = "shell") -> Builder:
@@ -80,10 +77,10 @@ def shell_builder(base_image: str, compiling: str, *, fetching: str = "", name: 
 
 @dataclass
 class Bench:
-    """Build with one engine, settings and folder of a test; what was logged is kept."""
+    """Build with one engine, site and folder of a test; what was logged is kept."""
 
     engine: Engine
-    settings: BuildSettings
+    site: Site
     folder: Path
     run_id: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex}")
     logged: list[str] = field(default_factory=list)
@@ -94,48 +91,41 @@ class Bench:
         """Return everything that was logged."""
         return "\n".join(self.logged)
 
-    def limited(self, **limits: Any) -> Bench:
-        """Return the bench with other limits."""
-        return replace(self, settings=replace(self.settings, limits=replace(Limits(), **limits)), logged=self.logged)
-
     def allowing(self, **settings: Any) -> Bench:
-        """Return the bench with other settings."""
-        return replace(self, settings=replace(self.settings, **settings), logged=self.logged)
+        """Return the bench with other settings of the site."""
+        return replace(self, site=self.site.model_copy(update=settings), logged=self.logged)
 
     def build(
         self,
         builder: Builder | str,
         files: Mapping[str, str | bytes] | None = None,
         *,
-        context: Path | None = None,
+        source: SourceContent | None = None,
         folder: str = FOLDER,
         log: Callable[[str], None] | None = None,
         target: str = "plugin.wasm",
         **planning: Any,
     ) -> BuiltModule:
-        """Build `files` (or what `context` holds in `folder`) and return the module."""
+        """Build `files` (or what `source` holds in `folder`) and return the module."""
         chosen = self.builders[builder] if isinstance(builder, str) else builder
-        packed = context or pack_context(
-            files or {"main.sh": ""}, self.folder / f"{uuid.uuid4().hex}.tar", folder=folder
-        )
-        recipe = plan_recipe(chosen, plugin_folder=folder, settings=self.settings, **planning)
+        content = source or source_of(files or {"main.sh": ""}, folder=folder)
+        recipe = plan_recipe(chosen, plugin_folder=folder, site=self.site, **planning)
         fetches = recipe.fetch is not None
-        image = ensure_builder_image(self.engine, chosen, self.settings, self.logged.append, fetches=fetches)
-        write = log or self.logged.append
+        image = ensure_builder_image(self.engine, chosen, self.site, self.logged.append, fetches=fetches)
         return build_in_container(
             self.engine,
             image,
             recipe,
-            lambda: packed,
+            lay_out_work(chosen.scripts, content),
             self.folder / target,
-            context_bytes=packed.stat().st_size,
+            work_bytes=sum(len(each) for _, each in content),
             run_id=self.run_id,
-            log=write,
+            log=log or self.logged.append,
         )
 
     def shell(self, compiling: str, *, fetching: str = "", **options: Any) -> BuiltModule:
         """Build with the shell as toolchain, so that `compiling` is what the plugin does."""
-        base = self.settings.base_images.get("*") or "debian:trixie-slim"
+        base = self.site.base_images.get("*") or "debian:trixie-slim"
         return self.build(shell_builder(base, compiling, fetching=fetching), **options)
 
     def left(self) -> list[str]:
@@ -147,6 +137,6 @@ class Bench:
 
 
 @pytest.fixture
-def bench(engine: Engine, build_settings: BuildSettings, tmp_path: Path) -> Bench:
+def bench(engine: Engine, build_site: Site, tmp_path: Path) -> Bench:
     """Give a bench on the real engine."""
-    return Bench(engine, build_settings, tmp_path)
+    return Bench(engine, build_site, tmp_path)

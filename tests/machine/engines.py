@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.builds import BuildSettings
+from pluginyard.settings import Site, load_site
 from tasks.doors.containers import Engine, find_engine
 from tests.machine.debian import MissingPackageError, can_install
 from tests.machine.engine import EngineFolders, EngineHandle, default_root, start, status, stop
@@ -75,14 +75,8 @@ def engine(engine_handle: EngineHandle) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def build_settings(engine_handle: EngineHandle) -> BuildSettings:
-    """Give the settings of builds on the engine: Debian as the builders' base, this machine's authorities."""
-    bases = {"*": engine_handle.base_image} if engine_handle.base_image else {}
-    return BuildSettings(
-        engine_address=engine_handle.address,
-        base_images=bases,
-        ca_bundle=os.environ.get("SSL_CERT_FILE", ""),
-        fetch_environment={
-            name: os.environ[name] for name in ("GOPROXY", "HTTPS_PROXY", "NO_PROXY") if name in os.environ
-        },
-    )
+def build_site(engine_handle: EngineHandle) -> Site:
+    """Give the site of builds on the engine: Debian as the builders' base, this machine's authorities."""
+    names = ("GOPROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
+    own = {"DOCKER_HOST": engine_handle.address, "PLUGINYARD_BASE_IMAGE": engine_handle.base_image}
+    return load_site({name: os.environ[name] for name in names if name in os.environ} | own)

@@ -6,10 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pluginyard.builds import BuildSettings, plan_recipe
+from pluginyard.builds import lay_out_work, plan_recipe
+from pluginyard.settings import load_site
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import build_on_host, find_toolchain
-from tests.machine.builds import FOLDER, GO_PLUGIN, pack_context
+from tests.machine.builds import FOLDER, GO_PLUGIN, source_of
 from tests.machine.turns import cache_folder, one_at_a_time
 
 
@@ -25,12 +26,12 @@ def warm_cache(cache: Path) -> Path:
         ours = kept / builder.digest[-12:]
         with one_at_a_time("toolchains"):
             if not ours.exists():
-                recipe = plan_recipe(builder, plugin_folder=FOLDER, settings=BuildSettings(), needs_fetch=False)
+                recipe = plan_recipe(builder, plugin_folder=FOLDER, site=load_site({}), needs_fetch=False)
                 with tempfile.TemporaryDirectory(dir=kept) as name:
                     folder = Path(name)
-                    context = pack_context(GO_PLUGIN, folder / "context.tar")
+                    work = lay_out_work(builder.scripts, source_of(GO_PLUGIN))
                     warm = folder / "warm"
-                    build_on_host(toolchain, recipe, context, folder / "x.wasm", log=print, workdir=warm)
+                    build_on_host(toolchain, recipe, work, folder / "x.wasm", log=print, workdir=warm)
                     warm.replace(ours)
         shutil.copytree(ours, cache / "toolchains")
     return cache

@@ -5,11 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tasks.doors.workspaces import DAY, UNUSED_DAYS, ModuleStore, digest_of_file, is_alive, open_workspace
+from tasks.doors.locks import file_lock, is_locked
+from tasks.doors.workspaces import DAY, UNUSED_DAYS, ModuleStore, _locked, digest_of_file, is_alive, open_workspace
 
 
 def test_the_folder_of_a_run_lives_as_long_as_the_run(tmp_path: Path) -> None:
@@ -110,3 +112,18 @@ def test_modules_are_looked_through_once_a_day(tmp_path: Path) -> None:
     age(tmp_path / "modules.swept", 1.1)
     with open_workspace(tmp_path):
         assert not later.exists()
+
+
+def test_a_run_whose_lock_file_was_removed_before_it_had_the_lock_makes_it_anew(tmp_path: Path) -> None:
+    path = tmp_path / "run.lock"
+    with ThreadPoolExecutor(1) as pool:
+        with file_lock(path):
+            waiting = pool.submit(hold, path)
+            time.sleep(0.2)
+            path.unlink()
+        assert waiting.result(timeout=10), "a lock that is nowhere to be found would count as free"
+
+
+def hold(path: Path) -> bool:
+    with _locked(path):
+        return path.exists() and is_locked(path)

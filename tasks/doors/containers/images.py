@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluginyard.builds import Builder, BuildSettings, Limits, check_toolchain, container_config, image_error
-from pluginyard.oci import canonical_json, digest_of, hex_of
+from pluginyard.builds import Builder, check_toolchain, container_config, image_error
+from pluginyard.oci import canonical_json, digest_of
+from pluginyard.oci.digests import hex_of
+from pluginyard.settings import Site
+from tasks.doors.build_output import Log
 from tasks.doors.containers.engines import Engine, engine_errors
-from tasks.doors.containers.locks import only_one
 from tasks.doors.containers.running import run_once
+from tasks.doors.locks import file_lock
 
 IMAGE_SECONDS = 1800
 CHECK_SECONDS = 60
 CHECK_RUN = "image-check"
 CA_NAME = "ca-bundle.pem"
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class BuilderImage:
 def ensure_builder_image(
     engine: Engine,
     builder: Builder,
-    settings: BuildSettings,
+    site: Site,
     log: Log,
     *,
     fetches: bool = True,
@@ -45,36 +49,44 @@ def ensure_builder_image(
     """Return the image of `builder`, pulling or building it first where it is missing.
 
     For a build that fetches nothing no more is made than the stage which the Dockerfile has for those. The container
-    in which it is checked is marked with `run_id`, for `sweep`. Raises BuildError where the image cannot be had, or has
-    another toolchain than the builder declares.
+    in which it is checked is marked with `run_id`, for `remove_leftovers`. Raises BuildError where the image cannot be
+    pulled or built, or has another toolchain than the builder declares.
     """
     with engine_errors(engine.address):
-        ready = settings.ready_image(builder)
+        ready = builder.ready_image(site)
         source = _ensure_pulled(engine, ready, log) if ready else ""
-        wish = _Wish(builder, settings, source, "" if source or fetches else builder.definition.image.alone)
-        tag, found = _find(engine, wish)
+        wanted = _Wanted(builder, site, source, "" if source or fetches else builder.definition.image.alone)
+        tag, found = _find(engine, wanted)
         if not found:
-            with only_one(f"{engine.address} {wish.whole}"):  # stage and whole: the one is the other's beginning
-                tag, found = _find(engine, wish)
-                found = found or _make(engine, wish, log, run_id)
-        toolchain = f"{builder.definition.toolchain.name} {settings.version(builder)}"
+            # Stage and whole take the same lock: the one is the other's beginning.
+            with file_lock(_lock_path(f"{engine.address} {wanted.whole}")):
+                tag, found = _find(engine, wanted)
+                found = found or _make(engine, wanted, log, run_id)
+        toolchain = f"{builder.definition.toolchain.name} {builder.version(site)}"
         return BuilderImage(ready or tag, found, toolchain)
 
 
+def _lock_path(image: str) -> Path:
+    """Return the lock file of this user's processes that make `image`, whatever cache they have."""
+    folder = Path(tempfile.gettempdir()) / f"pluginyard-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{digest_of(image.encode())[7:27]}.lock"
+
+
 @dataclass(frozen=True)
-class _Wish:
+class _Wanted:
     """Say which image is wanted: `source`, which is here, or one that is built, of `stage` or whole."""
 
     builder: Builder
-    settings: BuildSettings
+    site: Site
     source: str
     stage: str
 
     @property
     def whole(self) -> str:
         """Return the tag of the whole image once it is checked: another folder, base or version is another tag."""
-        of = self.source or [self.builder.digest, self.settings.base_image(self.builder)]
-        key = digest_of(canonical_json([of, self.settings.version(self.builder)]))
+        of = self.source or [self.builder.digest, self.builder.base_image(self.site)]
+        key = digest_of(canonical_json([of, self.builder.version(self.site)]))
         return f"pluginyard/{self.builder.name}:{hex_of(key)[:20]}"
 
     @property
@@ -83,20 +95,20 @@ class _Wish:
         return f"{self.whole}-{self.stage}" if self.stage else self.whole
 
 
-def _find(engine: Engine, wish: _Wish) -> tuple[str, str]:
+def _find(engine: Engine, wanted: _Wanted) -> tuple[str, str]:
     """Return the tag and id of an image that will do; the id is empty where none is here."""
-    found = _image_id(engine, wish.whole)
-    return (wish.whole, found) if found or not wish.stage else (wish.tag, _image_id(engine, wish.tag))
+    found = _image_id(engine, wanted.whole)
+    return (wanted.whole, found) if found or not wanted.stage else (wanted.tag, _image_id(engine, wanted.tag))
 
 
-def _make(engine: Engine, wish: _Wish, log: Log, run_id: str) -> str:
+def _make(engine: Engine, wanted: _Wanted, log: Log, run_id: str) -> str:
     """Build the image unless it is there; tag it after its toolchain was checked."""
-    builder, settings = wish.builder, wish.settings
-    made = wish.source or _build(engine, wish, log)
+    builder, site = wanted.builder, wanted.site
+    made = wanted.source or _build(engine, wanted, log)
     declared = builder.definition.toolchain
-    real = declared.version_in(_printed(engine, made, declared.version_command, run_id))
-    check_toolchain(declared.name, settings.version(builder), real, subject=settings.ready_image(builder) or wish.tag)
-    repository, _, tag = wish.tag.rpartition(":")
+    real = declared.version_in(_printed(engine, made, declared.version_command, site, run_id))
+    check_toolchain(declared.name, builder.version(site), real, subject=builder.ready_image(site) or wanted.tag)
+    repository, _, tag = wanted.tag.rpartition(":")
     engine.client.tag(made, repository, tag)
     return made
 
@@ -128,17 +140,17 @@ def _ensure_pulled(engine: Engine, reference: str, log: Log) -> str:
     return _image_id(engine, reference)
 
 
-def _build(engine: Engine, wish: _Wish, log: Log) -> str:
-    builder, settings = wish.builder, wish.settings
-    base = settings.base_image(builder)
+def _build(engine: Engine, wanted: _Wanted, log: Log) -> str:
+    builder, site = wanted.builder, wanted.site
+    base = builder.base_image(site)
     log(f"building the image of the builder {builder.name} on {base}: once for this machine")
-    arguments = {"BASE_IMAGE": base, "VERSION": settings.version(builder)}
+    arguments = {"BASE_IMAGE": base, "VERSION": builder.version(site)}
     events = engine.client.build(
-        fileobj=_folder(builder.image_files, settings.ca_bundle),
+        fileobj=_folder(builder.image_files, site.ca_bundle),
         custom_context=True,
         # Of mirrors a RUN sees those that the Dockerfile names with ARG; proxies it always sees.
-        buildargs={**settings.fetch_environment, **arguments},
-        target=wish.stage,
+        buildargs={**site.fetch_environment, **arguments},
+        target=wanted.stage,
         rm=True,
         forcerm=True,
         timeout=IMAGE_SECONDS,
@@ -175,15 +187,14 @@ def _folder(files: Mapping[str, bytes], ca_bundle: str) -> io.BytesIO:
     return packed
 
 
-def _printed(engine: Engine, image: str, command: tuple[str, ...], run_id: str) -> str:
+def _printed(engine: Engine, image: str, command: tuple[str, ...], site: Site, run_id: str) -> str:
     """Return what `command` prints in a container of `image`, without network."""
     config = container_config(
         engine_cpus=engine.cpus,
         image=image,
         script=shlex.join(command),
         environment={"HOME": "/tmp", "GOTOOLCHAIN": "local", "GOENV": "off"},  # noqa: S108 - its own tmpfs
-        limits=Limits(),
+        site=site,
         run_id=run_id,
     )
-    ended = run_once(engine, config, CHECK_SECONDS)
-    return "\n".join(ended.last_lines)
+    return "\n".join(run_once(engine, config, CHECK_SECONDS).last_lines)

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO, Any
 
-from pluginyard.builds import BuildLog
+from pluginyard.builds import EXPIRED, GRACE_SECONDS, StepResult
+from tasks.doors.build_output import BuildOutput, Log
 from tasks.doors.containers.engines import Engine
-from tasks.doors.containers.streams import FedContainer
-
-# After the container was killed: how long its output may take to end before the connection is cut.
-GRACE_SECONDS = 15
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Say how a container ended."""
-
-    exit_code: int
-    oom: bool
-    expired: bool
-    last_lines: tuple[str, ...]
+from tasks.doors.containers.streams import AttachedContainer
 
 
 @dataclass
@@ -64,10 +52,10 @@ def run_step(
     engine: Engine,
     container: str,
     seconds: float,
-    log: Callable[[str], None],
+    log: Log,
     take: Callable[[bytes], None] | None = None,
     send: Callable[[], IO[bytes]] | None = None,
-) -> Ended:
+) -> StepResult:
     """Start `container`, hand its output to `log` in blocks, and return how it ended.
 
     Where there is a `take`, it is handed the standard output instead; what it raises ends the step. What `send`
@@ -76,21 +64,21 @@ def run_step(
     client = engine.client
     # Attached before it starts, or the first lines would be lost.
     stream: Any = (
-        FedContainer(client, container)
+        AttachedContainer(client, container)
         if send
         else client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
     )
-    lines = BuildLog(log, time.monotonic)
+    lines = BuildOutput(log)
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
         try:
             client.start(container)
-            with stream.fed(send()) if send else contextlib.nullcontext():
-                for output, told in stream:
+            with stream.sending(send()) if send else contextlib.nullcontext():
+                for output, errors in stream:
                     if output:
                         (take or lines.feed)(output)
-                    if told:
-                        lines.feed(told)
+                    if errors:
+                        lines.feed(errors)
         except BaseException:
             # An engine does not remove a container whose output somebody still might read.
             with contextlib.suppress(Exception):
@@ -98,26 +86,26 @@ def run_step(
             raise
         lines.close()
         if watch.expired:
-            return Ended(137, False, True, tuple(lines.last_lines))
+            return StepResult(EXPIRED, lines.last_lines, expired=True)
         exit_code = int(client.wait(container)["StatusCode"])
     oom = exit_code != 0 and bool(client.inspect_container(container)["State"]["OOMKilled"])
-    return Ended(exit_code, oom, watch.expired, tuple(lines.last_lines))
+    return StepResult(exit_code, lines.last_lines, oom=oom)
 
 
-def run_once(engine: Engine, config: dict[str, Any], seconds: float) -> Ended:
+def run_once(engine: Engine, config: dict[str, Any], seconds: float) -> StepResult:
     """Run a container of `config` that needs nothing and leaves nothing, and return how it ended."""
     name = f"pluginyard-{uuid.uuid4().hex}"
     try:
         engine.client.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
         return run_step(engine, name, seconds, lambda _: None)
     finally:
-        remove_quietly(engine.client.remove_container, name, {"force": True, "v": True})
+        remove_quietly(partial(engine.client.remove_container, name, force=True, v=True))
 
 
-def remove_quietly(remove: Callable[..., Any], name: str, options: dict[str, Any]) -> None:
-    """Remove what may not be there; what cannot be removed now is left to `sweep`."""
+def remove_quietly(remove: Callable[[], object]) -> None:
+    """Remove what may not be there; what cannot be removed now is left to `remove_leftovers`."""
     import requests.exceptions
     from docker import errors
 
     with contextlib.suppress(errors.APIError, requests.exceptions.RequestException):
-        remove(name, **options)
+        remove()

@@ -8,23 +8,21 @@ import socket
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING
 
-from pluginyard.builds import NOBODY
+from pluginyard.builds import NOBODY, WorkFile
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-# A build writes below these; the volume's top may be root's.
-FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")
 _BLOCK = 1 << 18
+_TYPES = {"folder": tarfile.DIRTYPE, "link": tarfile.SYMTYPE}
 Output = Iterator[tuple[bytes | None, bytes | None]]
 
 
-class FedContainer:
-    """Hold the streams of a container on this machine that is handed a tar on its standard input.
+class AttachedContainer:
+    """Hold the streams of a container on this machine that is sent a tar on its standard input.
 
     Iterating yields blocks of standard output and of standard error, as the SDK's `attach` does.
     """
@@ -42,7 +40,7 @@ class FedContainer:
             yield (block, None) if kind == STDOUT else (None, block)
 
     @contextlib.contextmanager
-    def fed(self, archive: IO[bytes]) -> Iterator[None]:
+    def sending(self, archive: IO[bytes]) -> Iterator[None]:
         """Send `archive` while the block reads what the container says; close it.
 
         A container that ends before it has read all says why by how it ended.
@@ -53,7 +51,7 @@ class FedContainer:
                 while block := archive.read(_BLOCK):
                     self._socket.sendall(block)
 
-        sender = threading.Thread(target=send, name="feed", daemon=True)
+        sender = threading.Thread(target=send, name="send work", daemon=True)
         sender.start()
         try:
             yield
@@ -68,52 +66,21 @@ class FedContainer:
         self._attached.close()
 
 
-def pack_work(context: Path, scripts: Mapping[str, bytes]) -> IO[bytes]:
-    """Return a tar of the whole of a build's root: the source, the builder's scripts, empty folders.
+def pack_work(work: Iterable[WorkFile]) -> IO[bytes]:
+    """Return a tar of all that is below a build's root, for the caller to close.
 
     Everything belongs to the build's user and has one time: bytes must not depend on either.
     """
     packed = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as work:
-        for folder in FOLDERS:
-            work.addfile(_owned(tarfile.TarInfo(folder), tarfile.DIRTYPE, 0o755))
-        for path, content in sorted(scripts.items()):
-            script = _owned(tarfile.TarInfo(f"builder/{path}"), tarfile.REGTYPE, 0o755)
-            script.size = len(content)
-            work.addfile(script, io.BytesIO(content))
-        _copy_source(context, work)
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        for item in work:
+            member = tarfile.TarInfo(item.path)
+            member.type, member.mode = _TYPES.get(item.kind, tarfile.REGTYPE), item.mode
+            member.uid = member.gid = NOBODY
+            if item.kind == "link":
+                member.linkname = item.content.decode("utf-8", "surrogateescape")
+            else:
+                member.size = len(item.content)
+            archive.addfile(member, io.BytesIO(item.content))
     packed.seek(0)
     return packed
-
-
-def _copy_source(context: Path, work: tarfile.TarFile) -> None:
-    folders: set[str] = set()
-    with tarfile.open(context, "r:") as source:
-        for member in source:
-            if not (member.isreg() or member.issym() or member.isdir()):
-                continue
-            # The engine creates a missing parent as root's, and a build may write beside its source.
-            for parent in list(Path(member.name).parents)[-2::-1]:
-                _add_folder(work, str(parent), folders)
-            if member.isdir():
-                _add_folder(work, member.name, folders)
-                continue
-            content = source.extractfile(member) if member.isreg() else None
-            member.name = f"src/{member.name}"
-            work.addfile(_owned(member, member.type, 0o755 if member.mode & 0o111 else 0o644), content)
-
-
-def _add_folder(work: tarfile.TarFile, path: str, known: set[str]) -> None:
-    path = path.strip("/")
-    if path in known or path in ("", "."):
-        return
-    known.add(path)
-    work.addfile(_owned(tarfile.TarInfo(f"src/{path}"), tarfile.DIRTYPE, 0o755))
-
-
-def _owned(member: tarfile.TarInfo, kind: bytes, mode: int) -> tarfile.TarInfo:
-    member.type, member.mode, member.mtime = kind, mode, 0
-    member.uid = member.gid = NOBODY
-    member.uname = member.gname = ""
-    member.pax_headers = {}
-    return member

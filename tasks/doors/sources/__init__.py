@@ -5,7 +5,6 @@ machine runs or changes a byte (docs/decisions.md). URLs are mirrored once and f
 reaches remotes as a process of ours, which ends with the run.
 """
 
-from tasks.doors.sources.contexts import write_context
 from tasks.doors.sources.fetches import SourceUnavailableError, fetches_that_end
 from tasks.doors.sources.mirrors import FETCH_SECONDS
 from tasks.doors.sources.objects import BlobReader, open_source, read_git_tags, read_tree

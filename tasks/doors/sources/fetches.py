@@ -17,9 +17,8 @@ from contextlib import AbstractContextManager
 from typing import IO
 
 from pluginyard.errors import SourceError
-from tasks.doors.process_groups import process_group
+from tasks.doors.process_groups import POLL_SECONDS, process_group
 
-GLANCE_SECONDS = 0.5
 _LONGEST_OUTPUT = 65536
 # Our end of the shell's input closes when this process is gone, however it went: then the whole group goes. The shell
 # alone holds its output, which so ends when it does.
@@ -69,7 +68,7 @@ class TimedFetch:
             assert process.stdout is not None  # noqa: S101 - it was asked for
             with selectors.DefaultSelector() as selector:
                 selector.register(process.stdout, selectors.EVENT_READ)
-                while not selector.select(GLANCE_SECONDS):
+                while not selector.select(POLL_SECONDS):
                     self.wait()
             return process.wait(), _end_of(errors)
 

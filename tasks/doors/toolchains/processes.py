@@ -6,54 +6,42 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-from pluginyard.builds import BuildLog
-from tasks.doors.process_groups import process_group
+from pluginyard.builds import EXPIRED, StepResult
+from tasks.doors.build_output import BuildOutput, Log
+from tasks.doors.process_groups import POLL_SECONDS, process_group
 
-BLOCK = 65536
-GLANCE_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Ended:
-    """Say how a group of processes ended."""
-
-    exit_code: int
-    expired: bool
-    last_lines: tuple[str, ...]
+_BLOCK = 65536
 
 
-def run_group(
-    script: str, environment: Mapping[str, str], folder: Path, seconds: float, log: Callable[[str], None]
-) -> Ended:
+def run_group(script: str, environment: Mapping[str, str], folder: Path, seconds: float, log: Log) -> StepResult:
     """Run the shell text `script` in `folder` with just `environment`, and return how it ended.
 
     No process of the group is left, whatever happens.
     """
-    lines = BuildLog(log, time.monotonic)
+    lines = BuildOutput(log)
     deadline = time.monotonic() + seconds
     streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with process_group(["/bin/sh", "-c", script], environment, cwd=folder, **streams) as process:
         expired = _read_until_end(process, lines, deadline)
         lines.close()
         if expired:
-            return Ended(137, True, tuple(lines.last_lines))
+            return StepResult(EXPIRED, lines.last_lines, expired=True)
         code = process.wait()
-    return Ended(128 - code if code < 0 else code, False, tuple(lines.last_lines))
+    return StepResult(128 - code if code < 0 else code, lines.last_lines)
 
 
-def _read_until_end(process: subprocess.Popen[bytes], lines: BuildLog, deadline: float) -> bool:
+def _read_until_end(process: subprocess.Popen[bytes], lines: BuildOutput, deadline: float) -> bool:
     """Read the output until it or the process ends; return True where the deadline came first."""
     assert process.stdout is not None  # noqa: S101 - it was asked for
     output = process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
         selector.register(output, selectors.EVENT_READ)
         while (left := deadline - time.monotonic()) > 0:
-            if selector.select(min(left, GLANCE_SECONDS)):
-                block = os.read(output, BLOCK)
+            if selector.select(min(left, POLL_SECONDS)):
+                block = os.read(output, _BLOCK)
                 if not block:
                     return not _ends_by(process, deadline)
                 lines.feed(block)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import BuildSettings, Limits, Recipe, explain_failure, image_error, load_builder, plan_recipe
+from pluginyard.builds import Recipe, explain_failure, image_error, load_builder, plan_recipe
 from pluginyard.errors import ConfigurationError, SourceError
+from pluginyard.settings import Site, load_site
 from tests.unit.builds.test_builder import SMALL, shipped
 
 FOLDER = "plugins/wasm-go/extensions/ai-proxy"
@@ -22,8 +23,12 @@ COMMAND_OF_2024 = (
 PINNED = "registry.example.com/go@sha256:" + "a" * 64
 
 
-def plan(name: str = "go", settings: BuildSettings | None = None, **options: Any) -> Recipe:
-    return plan_recipe(shipped(name), plugin_folder=FOLDER, settings=settings or BuildSettings(), **options)
+def site_with(**settings: Any) -> Site:
+    return load_site({}).model_copy(update=settings)
+
+
+def plan(name: str = "go", site: Site | None = None, **options: Any) -> Recipe:
+    return plan_recipe(shipped(name), plugin_folder=FOLDER, site=site or site_with(), **options)
 
 
 def test_the_plan_of_tinygo_is_the_command_of_2024() -> None:
@@ -38,7 +43,7 @@ def test_extra_tags_join_the_tags_of_2024() -> None:
 
 
 def test_tinygo_builds_in_the_builder_image_of_2024() -> None:
-    image = BuildSettings().base_image(shipped("tinygo"))
+    image = shipped("tinygo").base_image(site_with())
     assert image.endswith("/plugins/wasm-go-builder:go1.19-tinygo0.28.1-oras1.0.0")
 
 
@@ -52,8 +57,8 @@ def test_go_compiles_a_reactor_for_wasip1_with_nothing_of_the_machine_in_it() ->
 
 
 def test_only_the_fetch_step_knows_the_mirrors() -> None:
-    settings = BuildSettings(fetch_environment={"GOPROXY": "https://mirror.example.com", "HTTPS_PROXY": "http://p:1"})
-    recipe = plan("go", settings)
+    site = site_with(fetch_environment={"GOPROXY": "https://mirror.example.com", "HTTPS_PROXY": "http://p:1"})
+    recipe = plan("go", site)
     assert recipe.fetch is not None
     assert recipe.fetch.environment["GOPROXY"] == "https://mirror.example.com"
     assert recipe.fetch.environment["HTTPS_PROXY"] == "http://p:1"
@@ -63,7 +68,7 @@ def test_only_the_fetch_step_knows_the_mirrors() -> None:
 
 def test_nothing_is_fetched_where_nothing_is_needed_unless_the_module_is_tidied() -> None:
     assert plan(needs_fetch=False).fetch is None
-    tidied = plan(settings=BuildSettings(tidy=True), needs_fetch=False).fetch
+    tidied = plan(tidy=True, needs_fetch=False).fetch
     assert tidied is not None
     assert tidied.commands[0] == ("go", "mod", "tidy")
     untidied = plan().fetch
@@ -110,36 +115,36 @@ def test_a_prebuild_is_refused_with_the_setting_that_allows_it() -> None:
 
 
 def test_an_allowed_prebuild_runs_in_the_compile_step_only() -> None:
-    recipe = plan("rust", BuildSettings(allow_prebuild=True), has_prebuild=True)
+    recipe = plan("rust", site_with(allow_prebuild=True), has_prebuild=True)
     assert recipe.compile.commands[0] == ("sh", "./.prebuild")
     assert recipe.fetch is not None
     assert ("sh", "./.prebuild") not in recipe.fetch.commands
 
 
 def test_an_allowed_prebuild_is_refused_where_this_machine_itself_would_run_it() -> None:
-    recipe = plan("rust", BuildSettings(allow_prebuild=True), has_prebuild=True)
+    recipe = plan("rust", site_with(allow_prebuild=True), has_prebuild=True)
     with pytest.raises(ConfigurationError, match="in a container only") as raised:
         recipe.on_host("1.85")
     assert raised.value.subject == f"{FOLDER}/.prebuild"
     assert "DOCKER_HOST" in raised.value.remedy
-    assert plan("rust", BuildSettings(allow_prebuild=True)).on_host("1.85").kind == "host"
+    assert plan("rust", site_with(allow_prebuild=True)).on_host("1.85").kind == "host"
 
 
 CHANGES: dict[str, dict[str, Any]] = {
-    "version": {"settings": BuildSettings(versions={"go": "1.24.5"})},
-    "pinned base": {"settings": BuildSettings(base_images={"go": PINNED})},
-    "tidy": {"settings": BuildSettings(tidy=True)},
+    "version": {"site": site_with(versions={"go": "1.24.5"})},
+    "pinned base": {"site": site_with(base_images={"go": PINNED})},
+    "tidy": {"tidy": True},
     "tags": {"buildrc": "EXTRA_TAGS=a"},
-    "prebuild": {"settings": BuildSettings(allow_prebuild=True), "has_prebuild": True},
+    "prebuild": {"site": site_with(allow_prebuild=True), "has_prebuild": True},
 }
 SAME: dict[str, dict[str, Any]] = {
-    "a mirror of the base image": {"settings": BuildSettings(base_images={"*": "mirror.example.com/go:1.24.4"})},
-    "a module proxy": {"settings": BuildSettings(fetch_environment={"GOPROXY": "https://mirror.example.com"})},
-    "a shared cache": {"settings": BuildSettings(cache="shared")},
-    "authorities": {"settings": BuildSettings(ca_bundle="/etc/ca.pem")},
-    "passwords of hosts": {"settings": BuildSettings(netrc="/etc/netrc")},
-    "an engine": {"settings": BuildSettings(engine_address="tcp://127.0.0.1:1")},
-    "an allowance that is not used": {"settings": BuildSettings(allow_prebuild=True)},
+    "a mirror of the base image": {"site": site_with(base_images={"*": "mirror.example.com/go:1.24.4"})},
+    "a module proxy": {"site": site_with(fetch_environment={"GOPROXY": "https://mirror.example.com"})},
+    "a shared cache": {"site": site_with(build_cache="shared")},
+    "authorities": {"site": site_with(ca_bundle="/etc/ca.pem")},
+    "passwords of hosts": {"site": site_with(netrc="/etc/netrc")},
+    "an engine": {"site": site_with(engine_address="tcp://127.0.0.1:1")},
+    "an allowance that is not used": {"site": site_with(allow_prebuild=True)},
 }
 
 
@@ -156,7 +161,7 @@ def test_what_cannot_change_the_bytes_leaves_the_identity(change: dict[str, Any]
 def test_a_changed_script_of_the_builder_changes_the_identity() -> None:
     builder = shipped("go")
     changed = dataclasses.replace(builder, files={**builder.files, "warm.sh": b"exit 0\n"})
-    other = plan_recipe(changed, plugin_folder=FOLDER, settings=BuildSettings())
+    other = plan_recipe(changed, plugin_folder=FOLDER, site=site_with())
     assert other.identity != plan().identity
 
 
@@ -175,7 +180,7 @@ def test_what_a_definition_runs_changes_the_identity(old: bytes, new: bytes) -> 
         plan_recipe(
             load_builder("tiny", {"builder.yaml": text, "Dockerfile": b""}),
             plugin_folder=FOLDER,
-            settings=BuildSettings(),
+            site=site_with(),
         ).identity
         for text in (SMALL, SMALL.replace(old, new))
     ]
@@ -192,7 +197,7 @@ def test_a_host_toolchain_is_another_identity_with_its_own_version() -> None:
 
 
 def test_the_identity_names_no_folder_of_a_machine() -> None:
-    text = repr(plan(settings=BuildSettings(ca_bundle="/srv/ca.pem")).identity)
+    text = repr(plan(site=site_with(ca_bundle="/srv/ca.pem")).identity)
     assert "/srv" not in text
     assert "{work}" in text
 
@@ -200,10 +205,10 @@ def test_the_identity_names_no_folder_of_a_machine() -> None:
 def test_an_image_that_was_asked_for_comes_before_the_folder_and_a_base_before_a_ready_image() -> None:
     ready = SMALL.replace(b'{base: "tiny:{version}"}', b'{base: "tiny:{version}", ready: "tiny:ready"}')
     builder = load_builder("tiny", {"builder.yaml": ready, "Dockerfile": b""})
-    assert BuildSettings().ready_image(builder) == "tiny:ready"
-    assert BuildSettings(images={"tiny": "mine:1"}).ready_image(builder) == "mine:1"
-    assert BuildSettings(base_images={"tiny": "debian"}).ready_image(builder) == ""
-    assert BuildSettings(versions={"tiny": "2.0"}).base_image(builder) == "tiny:2.0"
+    assert builder.ready_image(site_with()) == "tiny:ready"
+    assert builder.ready_image(site_with(images={"tiny": "mine:1"})) == "mine:1"
+    assert builder.ready_image(site_with(base_images={"tiny": "debian"})) == ""
+    assert builder.base_image(site_with(versions={"tiny": "2.0"})) == "tiny:2.0"
 
 
 FAILURES = [
@@ -296,8 +301,8 @@ def test_the_remedy_for_an_untidy_module_names_the_folder_and_the_setting() -> N
 
 
 def test_a_whole_build_has_time_for_all_its_steps() -> None:
-    assert Limits().whole_seconds == 7200
-    assert Limits(seconds=7200).whole_seconds > 2 * 7200
+    assert plan().whole_seconds == 7200
+    assert plan(site=site_with(seconds=7200)).whole_seconds > 2 * 7200
 
 
 def test_only_the_last_lines_are_quoted() -> None:

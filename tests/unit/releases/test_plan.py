@@ -201,8 +201,8 @@ def test_a_request_names_its_plugin_once(fields: dict[str, str]) -> None:
 
 def test_settings_that_are_loaded_already_are_not_loaded_again_for_each_plugin() -> None:
     files = {**FILES, "pluginyard.yaml": "tidy: true"}
-    assert plan(files).build_settings.tidy
-    assert not plan(files, settings=RepositorySettings()).build_settings.tidy
+    assert plan(files).recipe.identity["tidy"]
+    assert not plan(files, settings=RepositorySettings()).recipe.identity["tidy"]
 
 
 def test_an_engine_is_asked_once_for_each_builder_of_many_plugins() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from pluginyard.builds import BuildLog
-from pluginyard.builds.log import BLOCK_LINES, LOGGED_BYTES, LONGEST_LINE
+from tasks.doors.build_output import BLOCK_LINES, LOGGED_BYTES, LONGEST_LINE, BuildOutput
 
 
 class Clock:
@@ -15,7 +14,7 @@ class Clock:
 def test_lines_that_come_together_are_written_together() -> None:
     written: list[str] = []
     clock = Clock()
-    log = BuildLog(written.append, clock)
+    log = BuildOutput(written.append, clock)
     log.feed(b"first\n")
     for number in range(10):
         log.feed(b"line %d\n" % number)
@@ -27,7 +26,7 @@ def test_lines_that_come_together_are_written_together() -> None:
 
 def test_many_lines_are_not_held_back() -> None:
     written: list[str] = []
-    log = BuildLog(written.append, Clock())
+    log = BuildOutput(written.append, Clock())
     log.feed(b"first\n")
     log.feed(b"x\n" * BLOCK_LINES)
     assert len(written) == 2
@@ -35,7 +34,7 @@ def test_many_lines_are_not_held_back() -> None:
 
 def test_a_line_that_comes_in_pieces_and_has_no_end_is_whole() -> None:
     written: list[str] = []
-    log = BuildLog(written.append, Clock())
+    log = BuildOutput(written.append, Clock())
     log.feed(b"caf")
     log.feed("é".encode()[:1])
     log.feed("é".encode()[1:])
@@ -46,7 +45,7 @@ def test_a_line_that_comes_in_pieces_and_has_no_end_is_whole() -> None:
 
 def test_a_line_without_end_is_cut() -> None:
     written: list[str] = []
-    log = BuildLog(written.append, Clock())
+    log = BuildOutput(written.append, Clock())
     for _ in range(100):
         log.feed(b"x" * LONGEST_LINE)
     assert all(len(line) <= LONGEST_LINE for line in "\n".join(written).split("\n"))
@@ -54,7 +53,7 @@ def test_a_line_without_end_is_cut() -> None:
 
 def test_endless_output_is_not_logged_and_its_end_is_known_nevertheless() -> None:
     written: list[str] = []
-    log = BuildLog(written.append, Clock())
+    log = BuildOutput(written.append, Clock())
     for _ in range(2 * LOGGED_BYTES // 1000):
         log.feed(b"y" * 999 + b"\n")
     log.feed(b"the end\n")

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import BuildError
-from tasks.doors.containers.outputs import ModuleFile
+from tasks.doors.containers.outputs import ModuleReceiver
+from tasks.doors.module_file import ModuleFile
 from tests.unit.builds.test_recipe import plan
 
 MODULE = b"\0asm\nof two lines\n"
 
 
 def receive(target: Path, *blocks: bytes) -> bytes:
-    with ModuleFile(plan(), target) as module:
+    with ModuleFile(plan(), target) as file:
+        module = ModuleReceiver(plan(), file)
         for block in blocks:
             module.feed(block)
         kept = module.keep()

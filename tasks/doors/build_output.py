@@ -1,12 +1,14 @@
-"""What a build prints, as blocks of lines: a log entry for each line would cost more than the build."""
+"""What a step of a build prints, as blocks of lines: a log entry for each line would cost more than the build."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 
-from pluginyard.builds.failures import KEPT_LINES
+from pluginyard.builds import KEPT_LINES
 
+Log = Callable[[str], None]
 BLOCK_LINES = 50
 BLOCK_SECONDS = 0.5
 LONGEST_LINE = 8192
@@ -14,16 +16,21 @@ LONGEST_LINE = 8192
 LOGGED_BYTES = 4 * 1024 * 1024
 
 
-class BuildLog:
-    """Gather bytes into lines, and hand them to `write` in blocks; `clock` tells seconds."""
+class BuildOutput:
+    """Gather bytes into lines, and hand them to `write` in blocks; `clock` returns seconds."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float]) -> None:
+    def __init__(self, write: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._clock = write, clock
         self._pending = b""
         self._block: list[str] = []
         self._written_at = float("-inf")
         self._logged = 0
-        self.last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
+
+    @property
+    def last_lines(self) -> tuple[str, ...]:
+        """Return the last lines."""
+        return tuple(self._last_lines)
 
     def feed(self, content: bytes) -> None:
         """Take the next bytes of the output."""
@@ -44,7 +51,7 @@ class BuildLog:
 
     def _take(self, line: bytes) -> None:
         text = line[:LONGEST_LINE].decode("utf-8", "replace").rstrip()
-        self.last_lines.append(text)
+        self._last_lines.append(text)
         if self._logged > LOGGED_BYTES:
             return
         self._logged += len(text) + 1

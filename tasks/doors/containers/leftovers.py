@@ -9,7 +9,7 @@ from pluginyard.builds import RUN_LABEL
 from tasks.doors.containers.engines import Engine, engine_errors
 
 
-def sweep(engine: Engine, is_alive: Callable[[str], bool]) -> tuple[str, ...]:
+def remove_leftovers(engine: Engine, is_alive: Callable[[str], bool]) -> tuple[str, ...]:
     """Remove the containers and volumes of every run that `is_alive` denies; return their names."""
     client = engine.client
     with engine_errors(engine.address):

@@ -1,7 +1,4 @@
-"""What of this machine the fetch container is given: certificate authorities, and the passwords of hosts.
-
-They are put beside the build's volume, into the one container that fetches, so the one that compiles never has them.
-"""
+"""What of this machine the fetch container is given: certificate authorities, and the passwords of hosts."""
 
 from __future__ import annotations
 
@@ -9,17 +6,18 @@ import io
 import tarfile
 from pathlib import Path
 
-from pluginyard.builds import CA_FILE, NETRC_FILE, NOBODY, Recipe, site_file_error
+from pluginyard.builds import CA_FILE, NETRC_FILE, NOBODY, site_file_error
+from pluginyard.settings import Site
 
 
-def pack_site_files(recipe: Recipe) -> bytes:
+def pack_fetch_files(site: Site) -> bytes:
     """Return the tar of the site's files; raise ConfigurationError for one that cannot be read."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        if recipe.ca_bundle:
-            _add(archive, CA_FILE, _read("CA bundle", recipe.ca_bundle, "PLUGINYARD_CA_BUNDLE"), mode=0o644)
-        if recipe.netrc:
-            content = _read("netrc file", recipe.netrc, "PLUGINYARD_NETRC")
+        if site.ca_bundle:
+            _add(archive, CA_FILE, _read("CA bundle", site.ca_bundle, "PLUGINYARD_CA_BUNDLE"), mode=0o644)
+        if site.netrc:
+            content = _read("netrc file", site.netrc, "PLUGINYARD_NETRC")
             _add(archive, NETRC_FILE, content, mode=0o400, owner=NOBODY)
     return packed.getvalue()
 
