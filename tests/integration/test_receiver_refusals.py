@@ -138,6 +138,13 @@ def replace(file: Path, text: str) -> None:
 PING = sent("ping", {"repository": {"full_name": REPOSITORY}})
 
 
+def test_text_of_a_sender_forges_no_line_of_the_log(receiver: RunningReceiver) -> None:
+    before = len(receiver.log.read_text().splitlines())
+    assert receiver.write(PING, "X-Forwarded-For: \x1b[2Jforged\x85started", x_hub_signature_256="").status == 401
+    (line,) = receiver.log.read_text().splitlines()[before:]
+    assert "from \\x1b[2JforgedÂ\\x85started: no SHA-256 signature" in line
+
+
 def test_a_connection_carries_one_request(receiver: RunningReceiver) -> None:
     request = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
     with receiver.connect() as connection:
