@@ -136,7 +136,7 @@ MAX_JSON_BYTES = 4 * 1024 * 1024  # what registries accept of a manifest (distri
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-def load_json(content: bytes, limit_bytes: int = MAX_JSON_BYTES) -> Any:
+def load_json(content: bytes | str, limit_bytes: int = MAX_JSON_BYTES) -> Any:
     """Return the value in `content`; ValueError where it is too long, too deep, or no JSON (NaN is none)."""
     if len(content) > limit_bytes:
         raise ValueError(f"longer than {limit_bytes} bytes")

@@ -12,6 +12,7 @@ import uvicorn
 from prefect.settings import PREFECT_API_URL
 
 from deployments.receiver.application import create_receiver
+from deployments.receiver.log import EscapedFormatter
 from deployments.receiver.secrets_file import SecretsFile
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.settings import find_ignored, load_receiver_settings
@@ -28,8 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=4300)
     parser.add_argument("--trust-proxy", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    _set_up_log()
     try:
         if not PREFECT_API_URL.value():
             raise ConfigurationError(
@@ -57,6 +57,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_config=None,
     )
     return 0
+
+
+def _set_up_log() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(EscapedFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

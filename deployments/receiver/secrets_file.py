@@ -31,7 +31,7 @@ class SecretsFile:
                 self._repositories = self._load()
                 _log.info("%s was read again: %d repositories", self._path, len(self._repositories))
             except ConfigurationError as error:
-                _log.error("the secrets of before still hold: %s", error)
+                _log.error("the secrets of before still hold: %s: %s", error.subject, error.message)
         return self._repositories
 
     def _load(self) -> TrustedRepositories:

@@ -11,6 +11,7 @@ from pluginyard.parsing import FrozenModel, check_model
 
 # Limits that the reverse proxy in front holds now (deployments/receiver/nginx.conf): set, they are ignored.
 _OF_THE_PROXY = ("RATE", "BURST", "REQUEST_SECONDS", "TRUST_PROXY")
+MAX_BODY_BYTES = 32 * 1024 * 1024
 _PREFIX = "PLUGINYARD_RECEIVER_"
 
 
@@ -21,7 +22,7 @@ class ReceiverSettings(FrozenModel):
         "publish-plugin/on-tag", pattern=r"^[^/]+/[^/]+$", description="PLUGINYARD_RECEIVER_DEPLOYMENT: what is started"
     )
     max_bytes: int = Field(
-        1024 * 1024, ge=1024, le=32 * 1024 * 1024, description="PLUGINYARD_RECEIVER_MAX_BYTES: of a body"
+        1024 * 1024, ge=1024, le=MAX_BODY_BYTES, description="PLUGINYARD_RECEIVER_MAX_BYTES: of a body"
     )
     seconds: float = Field(
         8, gt=0, le=9.5, description="PLUGINYARD_RECEIVER_SECONDS: limit for starting a run; GitHub waits ten"

@@ -19,9 +19,9 @@ from pluginyard.settings.addresses import Address
 ANY_REPOSITORY = "*"
 # What the workflow that is replaced was called, and what a new one most likely is.
 WORKFLOWS = ("build-and-push-wasm-plugin-image.yaml", "publish-plugin.yaml", "publish-plugin.yml")
-# GitHub's rules for owners and repositories; a managed user's name has one underscore.
-FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
-_PATTERN = re.compile(rf"(?:{FULL_NAME.pattern})|[A-Za-z0-9][A-Za-z0-9_-]{{0,99}}/\*|\*")
+# GitHub's rules for owners and repositories, and Gitea's: a managed user's name has an underscore, others have dots.
+FULL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+_PATTERN = re.compile(rf"(?:{FULL_NAME.pattern})|[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}/\*|\*")
 _SHORTEST_SECRET = 16
 
 

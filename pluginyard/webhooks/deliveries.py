@@ -7,7 +7,6 @@ before the signature holds.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import traceback
 from collections.abc import Mapping
@@ -15,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pluginyard.forms import PublishRequest
+from pluginyard.parsing import load_json
 from pluginyard.releases import COMMIT_LABEL, release_key, stands_for
-from pluginyard.settings import TrustedRepositories, TrustedRepository, find_trusted
+from pluginyard.settings import MAX_BODY_BYTES, TrustedRepositories, TrustedRepository, find_trusted
 from pluginyard.webhooks.dialect import Forge, Headers
 from pluginyard.webhooks.events import EventRepository, IrrelevantError, MalformedError, RequestedRelease
 
@@ -146,8 +146,8 @@ def _is_signed(forge: Forge, body: bytes, signature: str, trusted: TrustedReposi
 
 def _parse(body: bytes) -> Mapping[str, Any] | None:
     try:
-        payload = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
+        payload = load_json(body.decode("utf-8"), MAX_BODY_BYTES)  # as text: JSON in UTF-16 or with a mark is refused
+    except ValueError:
         return None
     return payload if isinstance(payload, dict) else None
 

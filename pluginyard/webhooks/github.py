@@ -1,4 +1,7 @@
-"""GitHub: signature, events and commit statuses. GitHub Enterprise has the same below an address of its own.
+"""GitHub: signature, events and commit statuses.
+
+Other servers speak the same below an address of their own: GitHub Enterprise, and with fewer fields Gitea, Forgejo and
+GitBucket, which say neither `created` nor `deleted`. What is missing is taken for what a new tag has.
 
 GitHub reports one new tag up to three times: `push` with the commit, `create` and `release` without. All three have the
 key of the tag, so the server starts one run for them, in whatever order they come.
@@ -31,7 +34,7 @@ from pluginyard.webhooks.events import (
 MANUAL_EVENT = "publish-plugin"
 _ADDRESS = "https://github.com"
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def _find_signature(headers: Headers) -> str:
@@ -56,21 +59,33 @@ def _read_push(payload: Mapping[str, Any], origin: EventRepository) -> Requested
     ref, after = find_text(payload, "ref"), find_text(payload, "after")
     if not ref.startswith(TAGS):
         raise IrrelevantError("not the push of a tag")
-    if payload.get("deleted") is not False or not after.strip("0"):
+    if _is_set(payload, "deleted") or not after.strip("0"):
         raise IrrelevantError("the tag was deleted")
     head = payload.get("head_commit")
-    # For an annotated tag `after` is the tag object; the commit it stands for is `head_commit`.
+    # For an annotated tag `after` is the tag object; the commit it stands for is `head_commit`, which GitBucket lacks.
     commit = find_text(head, "id") if isinstance(head, Mapping) else after
     if not COMMIT.fullmatch(commit):
         raise MalformedError("the push names no commit")
     found = request_tag(ref.removeprefix(TAGS), origin)
-    return replace(found, commit=commit, moved=payload.get("created") is not True)
+    return replace(found, commit=commit, moved=_is_moved(payload))
+
+
+def _is_moved(payload: Mapping[str, Any]) -> bool:
+    created, before = payload.get("created"), payload.get("before")
+    if created is not None:
+        return created is not True
+    return isinstance(before, str) and bool(before.strip("0"))
+
+
+def _is_set(payload: Mapping[str, Any], field: str) -> bool:
+    """Return whether a field is there with anything but false."""
+    return payload.get(field) is not None and payload[field] is not False
 
 
 def _read_create(payload: Mapping[str, Any], origin: EventRepository) -> RequestedRelease:
     if payload.get("ref_type") != "tag":
         raise IrrelevantError("not the creation of a tag")
-    return request_tag(find_text(payload, "ref"), origin)
+    return request_tag(find_text(payload, "ref").removeprefix(TAGS), origin)  # GitBucket sends the whole ref
 
 
 def _read_release(payload: Mapping[str, Any], origin: EventRepository) -> RequestedRelease:
@@ -79,7 +94,7 @@ def _read_release(payload: Mapping[str, Any], origin: EventRepository) -> Reques
     release = payload.get("release")
     if not isinstance(release, Mapping):
         raise MalformedError("the release is missing")
-    if release.get("draft") is not False:
+    if _is_set(release, "draft"):
         raise IrrelevantError("the release is a draft")
     return request_tag(find_text(release, "tag_name"), origin)
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -53,10 +54,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class RunningReceiver:
-    """A receiver that listens on loopback."""
+    """A receiver, or a proxy in front of it, that listens on loopback."""
 
     port: int
     log: Path
+    tls: ssl.SSLContext | None = None
+    client: str = ""
+    """The address of this machine to ask from; empty: the usual one."""
 
     def post(self, delivery: Sent, **changed: str) -> Answer:
         """Send a delivery, with some of its headers changed."""
@@ -72,19 +76,29 @@ class RunningReceiver:
         if not any(line.startswith("Content-Length") for line in more):
             lines.append(f"Content-Length: {len(delivery.body)}")
         lines = ["POST /github HTTP/1.1", "Host: x", *lines, *more, "", ""]
-        with self.connect() as connection:
+        with self.connect_with_tls() as connection:
             connection.sendall("\r\n".join(lines).encode() + delivery.body)
             response = http.client.HTTPResponse(connection)
             response.begin()
             return Answer.of(response)
 
     def connect(self) -> socket.socket:
-        """Open a connection, and send nothing yet."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        """Open a connection, and send nothing yet: neither a request nor a TLS handshake."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30, source_address=self._source)
+
+    def connect_with_tls(self) -> socket.socket:
+        """Open a connection on which a request may be sent."""
+        connection = self.connect()
+        return self.tls.wrap_socket(connection, server_hostname="127.0.0.1") if self.tls else connection
+
+    @property
+    def _source(self) -> tuple[str, int] | None:
+        return (self.client, 0) if self.client else None
 
     def ask(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> Answer:
         """Send any request."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.sock = self.connect_with_tls()
         try:
             connection.request(
                 method, path, body, dict(headers), encode_chunked=body is not None and not isinstance(body, bytes)

@@ -65,6 +65,8 @@ _BODIES = {
     "a byte-order mark": b"\xef\xbb\xbf" + BODY,
     "a hundred thousand brackets": b"[" * 100_000,
     "a hundred thousand nested objects": b'{"a":' * 100_000,
+    "no finite number": b'{"a": NaN}',
+    "UTF-16 without a mark": BODY.decode().encode("utf-16-le"),
     "a number of ten thousand digits": b'{"a":' + b"9" * 10_000 + b"}",
 }
 WRONG_BODIES = {name: Sent("push", body) for name, body in _BODIES.items()}

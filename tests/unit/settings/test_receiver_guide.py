@@ -10,7 +10,8 @@ from pluginyard.settings import trusted as trusted_repositories
 from pluginyard.settings.trusted import WORKFLOWS
 from pluginyard.webhooks.github import GITHUB, MANUAL_EVENT
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "receiver.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parents[3]
+GUIDE = (PROJECT / "docs" / "receiver.md").read_text(encoding="utf-8")
 
 
 def test_the_secrets_file_of_the_guide_can_be_used() -> None:
@@ -40,3 +41,8 @@ def test_the_guide_names_the_events_the_workflows_and_the_key() -> None:
     assert all(f"`{name}`" in GUIDE for name in (*WORKFLOWS, MANUAL_EVENT))
     assert f"`{release_key('{repository}', '{tag}')}`" in GUIDE
     assert f"`{TAG_FORM.partition(',')[0]}`" in GUIDE
+
+
+def test_the_proxy_of_the_guide_is_the_file_that_is_shipped_and_tested() -> None:
+    (block,) = re.findall(r"```nginx\n(.*?)```", GUIDE, re.DOTALL)
+    assert block == (PROJECT / "deployments" / "receiver" / "nginx.conf").read_text(encoding="utf-8")
