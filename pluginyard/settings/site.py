@@ -73,6 +73,12 @@ class Site(FrozenModel):
         {}, description="PLUGINYARD_LIMITS, as builder-go=2,registry-HOST=4: how many at once, over all workers"
     )
 
+    def plain_http_for(self, host: str, *, allowed: bool) -> Literal["always", "without TLS", "never"]:
+        """Return whether the registry `host` is spoken to in plain HTTP; `allowed` is what the run itself allows."""
+        if isinstance(self.plain_http, tuple) and host in self.plain_http:
+            return "always"
+        return "without TLS" if allowed or self.plain_http is True else "never"
+
 
 _BY_BUILDER = {
     "images": "PLUGINYARD_IMAGE_",
