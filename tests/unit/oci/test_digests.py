@@ -23,9 +23,7 @@ def test_every_way_to_a_digest_gives_the_same() -> None:
     assert passed.count == 3
 
 
-@pytest.mark.parametrize(
-    "text", ["", "sha256:", EMPTY[:-1], EMPTY.upper(), f"{EMPTY}\n", f"sha512:{'a' * 128}", "../x"]
-)
+@pytest.mark.parametrize("text", ["", "sha256:", EMPTY[:-1], EMPTY.upper(), f"{EMPTY}\n", "sha512:aa", "../x"])
 def test_what_is_no_sha256_digest_never_becomes_a_path_or_an_address(text: str) -> None:
     with pytest.raises(RegistryError, match="not a sha256 digest"):
         check_digest(text, "r")

@@ -37,7 +37,7 @@ def test_a_realm_in_plain_http_is_for_registries_in_plain_http() -> None:
         (b'{"token": 5}', None),
         (b'{"token": "a\\nb"}', None),
         (b'{"token": "\\u00e9"}', None),
-        (b'{"token": "a", "expires_in": {}}', None),
+        (b'{"token": "a", "expires_in": [5]}', None),
         (b"[]", None),
         (b"[" * 100_000, None),
     ],
