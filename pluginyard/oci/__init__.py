@@ -1,5 +1,15 @@
 """OCI as values: references, descriptors, manifests, and what registries differ in."""
 
+from pluginyard.oci.answers import (
+    AbsentError,
+    ErrorAnswer,
+    RegistryBusyError,
+    denied,
+    error_of,
+    is_done,
+    parse_tags,
+    version_taken,
+)
 from pluginyard.oci.challenges import choose_challenge
 from pluginyard.oci.descriptors import (
     ARCHIVE_LAYER,
@@ -41,7 +51,7 @@ from pluginyard.oci.manifests import (
     wrong_manifest,
 )
 from pluginyard.oci.origins import add_query, origin_of, resolve_location
-from pluginyard.oci.quirks import ABSENT_CODES, IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks, matches_host
+from pluginyard.oci.quirks import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks, matches_host
 from pluginyard.oci.references import (
     ArtifactReference,
     Destination,
@@ -51,4 +61,4 @@ from pluginyard.oci.references import (
     parse_reference,
 )
 from pluginyard.oci.retries import choose_delay, is_transient_answer, is_transient_status
-from pluginyard.oci.scopes import actions_of, scope_text, scopes_of
+from pluginyard.oci.tokens import actions_of, check_realm, parse_token, scope_text, scopes_of

@@ -154,6 +154,12 @@ class Site(FrozenModel):
         Variable("PLUGINYARD_LIMITS", "how many at once, over all workers", "as builder-go=2,registry-HOST=4", _limits),
     ] = {}
 
+    def plain_http_for(self, host: str, *, allowed: bool) -> Literal["always", "without TLS", "never"]:
+        """Return whether the registry `host` is spoken to in plain HTTP; `allowed` is what the run itself allows."""
+        if isinstance(self.plain_http, tuple) and host in self.plain_http:
+            return "always"
+        return "without TLS" if allowed or self.plain_http is True else "never"
+
 
 def load_site(environment: Environment, below: Mapping[str, Any] | None = None) -> Site:
     """Load the site's settings from `environment`, over those of `below` (checked by `check_site_variable`).

@@ -13,7 +13,6 @@ from pluginyard.releases import PackedArtifact, PlannedPlugin, PluginBuild, Repo
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 
-RETRIES = 3
 _LOOK_UPS = 8
 
 
@@ -62,7 +61,7 @@ def _without_damaged(known: PackedArtifact | None, build: PluginBuild, registrie
     return replace(known, holders=intact) if intact else None
 
 
-@step("look-up", "{plan.summary}", seconds=3600, retries=RETRIES)
+@step("look-up", "{plan.summary}", seconds=3600)
 def look_up(
     plan: RepositoryPlan, registries: Registries, *, when_taken: Literal["refuse", "snapshot"]
 ) -> RepositoryPlan:

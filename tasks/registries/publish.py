@@ -1,4 +1,4 @@
-"""To the registries and back: log-in, push-artifact, verify-artifact."""
+"""To the registries and back: log-in, push-artifact, verify-artifact. Their tries are the door's, which knows why."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, VerificationError
 from pluginyard.gateways import Verdict
-from pluginyard.oci import Destination, StoredManifest
+from pluginyard.oci import Destination, StoredManifest, version_taken
 from pluginyard.releases import PackedArtifact, PluginBuild, Publication
-from tasks.doors.registries import ArtifactRepository, publishing, pull_artifact, version_taken, write_module
+from tasks.doors.registries import ArtifactRepository, publishing, pull_artifact, write_module
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 
-RETRIES = 3
 
-
-@step("log-in", "{build.release.name}", seconds=600, retries=RETRIES)
+@step("log-in", "{build.release.name}", seconds=600)
 def log_in(build: PluginBuild, artifact: PackedArtifact, registries: Registries) -> dict[str, str]:
-    """Prove for every destination that we may push, before anything is; return where credentials came from.
+    """Log in at every destination before anything is pushed; return where credentials came from.
 
-    The proof writes, so there is none where the very artifact is: a second publish changes nothing.
+    Not where the very artifact is: a second publish asks for no more than reading.
     """
     origins: dict[str, str] = {}
     for place in build.destinations:
@@ -32,7 +30,7 @@ def log_in(build: PluginBuild, artifact: PackedArtifact, registries: Registries)
     return origins
 
 
-@step("push-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
+@step("push-artifact", "{build.release.name} {build.release.version}", seconds=3600)
 def push_artifact(
     build: PluginBuild, artifact: PackedArtifact, registries: Registries, *, overwrite: bool
 ) -> tuple[Publication, ...]:
@@ -68,7 +66,7 @@ def _partly(failures: Sequence[PluginyardError], states: Iterable[Destination]) 
     return first.add(f"the version is in {done}", "then run it again: only what is missing is done") if done else first
 
 
-@step("verify-artifact", "{build.release.name} {build.release.version}", seconds=3600, retries=RETRIES)
+@step("verify-artifact", "{build.release.name} {build.release.version}", seconds=3600)
 def verify_artifact(build: PluginBuild, artifact: PackedArtifact, registries: Registries, folder: Path) -> Verdict:
     """Pull by digest from every destination, compare every byte, and judge what was pulled."""
     verdicts = []

@@ -1,4 +1,4 @@
-"""The registries of one run: what each is told is looked up once, and connections are kept between the steps."""
+"""The registries of one run: credentials are looked up once, and connections are kept between the steps."""
 
 from __future__ import annotations
 
@@ -6,28 +6,15 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from pluginyard.oci import Destination
 from pluginyard.settings import Site
-from tasks.doors import registries
-from tasks.doors.registries import Access, ArtifactRepository, Connection, Credentials, access_to, new_session
+from tasks.doors.registries import Access, ArtifactRepository, Connection, access_to, open_remote, open_repository
 from tasks.server import find_credentials
 
 # A connection that was idle for longer may be dead without a sign of it: firewalls forget.
 IDLE_SECONDS = 60
 _KEPT = 64
-
-
-@dataclass
-class _Host:
-    """Hold what is open at one registry; `used` is the moment it was last asked for."""
-
-    access: Access
-    credentials: Credentials | None
-    connection: Connection
-    repositories: OrderedDict[str, ArtifactRepository] = field(default_factory=OrderedDict)
-    used: float = 0.0
 
 
 class Registries:
@@ -39,38 +26,36 @@ class Registries:
 
     def __init__(self, site: Site, *, plain_http: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._site, self._plain_http, self._clock = site, plain_http, clock
-        self._hosts: dict[str, _Host] = {}
+        self._connections: dict[str, tuple[Connection, float]] = {}
+        self._repositories: OrderedDict[tuple[Connection, Destination, str], ArtifactRepository] = OrderedDict()
         self._lock = threading.Lock()
 
     def open(self, place: Destination, name: str) -> ArtifactRepository:
         """Open the repository of plugin `name` in `place`; raises ConfigurationError for unusable credentials."""
         if place.is_layout:
-            return registries.open_repository(place, name, Access(), None)
+            return open_repository(place, name, Access(), None)
         with self._lock:
-            host = self._host(place.host)
-            key = f"{place}/{name}"
-            if key not in host.repositories:
-                host.repositories[key] = registries.open_repository(
-                    place, name, host.access, host.credentials, host.connection
-                )
-            host.repositories.move_to_end(key)
-            if len(host.repositories) > _KEPT:  # of thousands that are only looked at, few are come back to
-                host.repositories.popitem(last=False)
-            return host.repositories[key]
+            key = (self._connection(place.host), place, name)
+            if key not in self._repositories:
+                self._repositories[key] = open_remote(*key)
+            self._repositories.move_to_end(key)
+            if len(self._repositories) > _KEPT:  # of thousands that are only looked at, few are come back to
+                self._repositories.popitem(last=False)
+            return self._repositories[key]
 
     def lacks_tls(self, place: Destination) -> bool:
-        """Tell whether the registry is spoken to in plain HTTP."""
+        """Return whether the registry is spoken to in plain HTTP."""
         with self._lock:
-            return not place.is_layout and self._host(place.host).access.plain_http
+            return not place.is_layout and self._connection(place.host).access.plain_http
 
-    def _host(self, name: str) -> _Host:
-        now, known = self._clock(), self._hosts.get(name)
+    def _connection(self, host: str) -> Connection:
+        """Return what is open at `host`, opened anew after a while; `lock` is held."""
+        now = self._clock()
+        known, used = self._connections.get(host, (None, now))
         if known is None:
-            access = access_to(name, self._site, plain_http=self._plain_http)
-            connection = Connection(new_session(access.ca_bundle))
-            known = self._hosts[name] = _Host(access, find_credentials(name, self._site), connection)
-        elif now - known.used > IDLE_SECONDS:
-            anew = known.connection.anew(known.access.ca_bundle)
-            known = self._hosts[name] = _Host(known.access, known.credentials, anew)
-        known.used = now
+            access = access_to(host, self._site, plain_http=self._plain_http)
+            known = Connection(host, access, find_credentials(host, self._site))
+        elif now - used > IDLE_SECONDS:
+            known = known.anew()
+        self._connections[host] = (known, now)
         return known

@@ -13,12 +13,14 @@ from pluginyard.errors import PluginyardError, RegistryUnavailableError
 from pluginyard.oci import Destination
 from pluginyard.releases import PackedArtifact, PluginBuild, Publication
 from pluginyard.settings import Site
+from tasks.doors.registries import Access
 from tasks.registries import Registries, push_artifact
 from tests.machine.artifacts import SampleArtifact, make_artifact, new_name, place_in
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
 from tests.unit.releases.test_plan import plan
 
+TRIES = Access().attempts
 Push = Callable[..., tuple[Publication, ...]]
 
 
@@ -65,7 +67,7 @@ def test_a_registry_that_keeps_failing_holds_back_no_other_and_the_error_says_wh
 ) -> None:
     monkeypatch.setenv("REGISTRY_USERNAME", basic_registry.username)
     monkeypatch.setenv("REGISTRY_PASSWORD", basic_registry.password)
-    busy = Fault("status", method="PUT", path="/manifests/", status=503, headers={"Retry-After": "0"}, times=5)
+    busy = Fault("status", method="PUT", path="/manifests/", status=503, headers={"Retry-After": "0"}, times=TRIES)
     faulty_proxy.upstream = basic_registry.host
     faulty_proxy.fail(busy)
     with caplog.at_level(logging.INFO, "pluginyard"), pytest.raises(RegistryUnavailableError) as caught:

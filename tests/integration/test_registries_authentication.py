@@ -17,7 +17,7 @@ from tasks.doors.registries import (
     ArtifactRepository,
     Connection,
     Credentials,
-    new_session,
+    open_remote,
     open_repository,
     push_version,
 )
@@ -84,12 +84,12 @@ def test_a_wrong_password_is_sent_once_for_all_repositories_of_a_host(
     registry: RunningRegistry = request.getfixturevalue(f"{kind}_registry")
     faulty_proxy.upstream = registry.host
     before = len(registry.tokens.asked) if registry.tokens else 0
-    connection = Connection(new_session())
+    connection = Connection(faulty_proxy.host, FAST, WRONG)
     place = Destination(faulty_proxy.host, "team/plugins")
 
     def ask(name: str) -> str:
         with pytest.raises(AuthenticationError) as caught:
-            open_repository(place, name, FAST, WRONG, connection).find_manifest("1.0.0")
+            open_remote(connection, place, name).find_manifest("1.0.0")
         return caught.value.subject
 
     names = [new_name() for _ in range(12)]
@@ -123,9 +123,9 @@ def test_a_password_that_was_taken_is_not_held_back_by_one_repository(
 ) -> None:
     """Some registries answer 401 where only the rights are missing."""
     faulty_proxy.upstream = basic_registry.host
-    connection = Connection(new_session())
+    connection = Connection(faulty_proxy.host, FAST, RIGHT)
     place = Destination(faulty_proxy.host, "team/plugins")
-    opened = [open_repository(place, new_name(), FAST, RIGHT, connection) for _ in range(3)]
+    opened = [open_remote(connection, place, new_name()) for _ in range(3)]
     assert opened[0].find_manifest("1.0.0") is None
     no = Fault("status", status=401, path=opened[1].name, headers={"WWW-Authenticate": "Basic realm=x"}, times=9)
     faulty_proxy.fail(no)

@@ -9,35 +9,33 @@ import os
 
 from pluginyard.oci import Destination
 from pluginyard.settings import Site
-from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.answers import version_taken
-from tasks.doors.registries.connection import Connection, new_session
+from tasks.doors.registries.access import Access, Credentials, access_to
+from tasks.doors.registries.connection import Connection
 from tasks.doors.registries.credentials import find_machine_credentials
 from tasks.doors.registries.judging import PulledArtifact, judge_names, pull_artifact, write_module
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
 from tasks.doors.registries.repository import ArtifactRepository, OpenContent
-from tasks.doors.registries.schemes import access_to
 
 
 def open_repository(
-    destination: Destination,
-    name: str,
-    access: Access,
-    credentials: Credentials | None,
-    connection: Connection | None = None,
+    destination: Destination, name: str, access: Access, credentials: Credentials | None
 ) -> ArtifactRepository:
     """Open the repository of plugin `name` in `destination`; nothing is asked of it yet.
 
-    An empty `name` is the destination itself, as a reference from outside names it. Repositories of one host
-    may share a `connection`. Raises ConfigurationError where the CA bundle of `access` is not there.
+    An empty `name` is the destination itself, as a reference from outside names it. Raises ConfigurationError where the
+    CA bundle of `access` is not there.
     """
     if destination.is_layout:
         return LayoutRepository(destination, name, access)
+    return open_remote(Connection(destination.host, access, credentials), destination, name)
+
+
+def open_remote(connection: Connection, destination: Destination, name: str) -> RemoteRepository:
+    """Open the repository of plugin `name` in `destination`, by a connection that all of its registry may share."""
     path = destination.artifact(name).repository if name else destination.namespace
-    shared = connection or Connection(new_session(access.ca_bundle))
-    return RemoteRepository(destination.host, path, access, credentials, shared)
+    return RemoteRepository(connection, path)
 
 
 def open_place(place: Destination, site: Site, *, plain_http: bool) -> ArtifactRepository:

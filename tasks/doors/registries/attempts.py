@@ -1,4 +1,4 @@
-"""Try again what failed transiently: the class decides, the waiting happens here."""
+"""Try again what failed transiently: the only place where anything at a registry is, so that tries do not multiply."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Attempts:
-    """Allow `most` tries of one operation on `subject`."""
+    """Allow `most` tries of one operation on `subject`.
+
+    With the 6 of `Access` the waits between them are 15.5 s at most, or what the registry asks for, at most 60 s each:
+    5 minutes. A step of a flow that fails at a registry is not tried again on top.
+    """
 
     most: int
     subject: str

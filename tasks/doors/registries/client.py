@@ -1,49 +1,179 @@
-"""What a request to one repository of one registry needs: addresses, scopes, the transport.
+"""The registry client: oras-py's, with what fails in it replaced.
 
-oras-py writes the addresses of the API. Its own requests are not used: they have no time limits, retry for 131 s,
-send the Authorization to any host, take a pull token to push with, and verify nothing.
+Its own are the addresses, the list of tags, the question whether a blob is there, and the frame of an upload. Ours are:
+
+- `do_request` and the auth backend, its seams: see there;
+- manifests, since it keeps none of their bytes: no digest can be checked of what `get_manifest` returns, and
+  `upload_manifest` writes another JSON than the one that was hashed;
+- transfers: `put_upload` holds the whole blob in memory, `download_blob` checks no digest and leaves what broke off;
+- mounting a blob that another repository has, which it cannot;
+- `push` and `pull` of whole artifacts: they number layers by file name, extract archives over links, and do what
+  immutable tags must not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
 import oras.container
+import oras.provider
+import requests
 
-from pluginyard.oci import find_quirks, scopes_of
-from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.connection import Connection
-from tasks.doors.registries.transport import Transport
+from pluginyard.errors import PluginyardError, RegistryError
+from pluginyard.oci import (
+    ErrorAnswer,
+    error_of,
+    find_quirks,
+    is_done,
+    is_transient_status,
+    origin_of,
+    parse_tags,
+    resolve_location,
+    scopes_of,
+)
+from tasks.doors.registries.attempts import Attempts
+from tasks.doors.registries.authentication import ScopedAuthentication
+from tasks.doors.registries.connection import Call, Connection
+from tasks.doors.registries.streams import OutgoingBlob
+
+MOST_PAGES = 1000  # registries put 50 to 1000 tags on one
+_REDIRECTS = 5
+_PULLS = frozenset({"GET", "HEAD"})
 
 
-class RegistryClient:
-    """Speak to one repository of one registry."""
+class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py has no types
+    """Speak to one repository of one registry. Every method raises PluginyardErrors only."""
 
-    def __init__(
-        self, host: str, repository: str, access: Access, credentials: Credentials | None, connection: Connection
-    ):
-        self._scheme = "http" if access.plain_http else "https"
-        self._container = _container(find_quirks(host).api_host or host, repository)
-        base_url = f"{self._scheme}://{self._container.registry}"
-        self.transport = Transport(connection, base_url, f"{host}/{repository}", access, credentials)
-        self.opened: list[tuple[float, str]] = []
-        """Uploads that were opened to prove the right to, for the first blobs that need one; since when, and where."""
-        self.pull = scopes_of(repository, "pull")
-        self.push = scopes_of(repository, "pull,push")
+    def __init__(self, connection: Connection, repository: str):
+        host = connection.host
+        super().__init__(find_quirks(host).api_host or host, insecure=connection.access.plain_http)
+        self.subject = f"{host}/{repository}"
+        self.connection = connection
+        self.session = connection.session
+        self.auth = ScopedAuthentication(connection, self.subject)
+        self.attempts = Attempts(connection.access.attempts, self.subject)
+        self.container = _container(self.hostname, repository)
+        self.pull, self.push = scopes_of(repository, "pull"), scopes_of(repository, "pull,push")
+        self._base_url = f"{self.prefix}://{self.hostname}"
+        self._greeted = connection.credentials is None
 
-    def manifest_url(self, tag_or_digest: str) -> str:
-        """Return the address of a manifest."""
-        return f"{self._scheme}://{self._container.manifest_url(tag_or_digest)}"
+    def do_request(
+        self,
+        url: str,
+        method: str = "GET",
+        data: bytes | Callable[[], OutgoingBlob] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: None = None,
+        stream: bool = False,
+        scopes: frozenset[str] = frozenset(),
+    ) -> requests.Response:
+        """Return the answer to one request that is done, or the 404 of a HEAD; raise what any other stands for.
 
-    def blob_url(self, digest: str) -> str:
-        """Return the address of a blob."""
-        return f"{self._scheme}://{self._container.get_blob_url(digest)}"
+        One try: oras-py's own goes on for 131 s whatever the error is, and takes 429 and 503 for an answer; it has no
+        time limits, sends the Authorization to any host, reads answers of any length, and raises errors that quote
+        addresses and passwords. `scopes` are those that a token must allow beside what the method needs.
+        """
+        self._greet()
+        needed = scopes or (self.pull if method in _PULLS else self.push)
+        response = self._send_authorized(Call(method, url, headers or {}, data, stream), needed)
+        if is_done(method, response.status_code) or (method == "HEAD" and response.status_code == 404):
+            return response
+        if stream:
+            self.connection.read_small(response, self.subject)
+        raise self._error_of(response)
 
-    def uploads_url(self) -> str:
-        """Return the address that opens an upload."""
-        return f"{self._scheme}://{self._container.upload_blob_url()}"
+    def url_of(self, path: str) -> str:
+        """Return the address that one of the container's paths has."""
+        return f"{self.prefix}://{path}"
 
-    def tags_url(self) -> str:
-        """Return the address of the list of tags."""
-        return f"{self._scheme}://{self._container.tags_url()}"
+    def _do_paginated_request(self, url: str, callable: Callable[[requests.Response], bool]) -> None:
+        """Hand on each page of a list, each tried by itself.
+
+        oras-py's own follows a link to another host, or back to itself, for ever, and stops at an empty page.
+        """
+        seen = set[str]()
+        while url:
+            if url in seen or len(seen) == MOST_PAGES:
+                raise self._wrong("the list of tags does not end", "check the registry, or its proxy")
+            seen.add(url)
+            response = self.attempts.run(lambda url=url: self.do_request(url))  # type: ignore[misc]
+            parse_tags(response.content, self.subject)
+            callable(response)
+            url = self._next_page(response)
+
+    def _get_location(self, r: requests.Response, container: oras.container.Container) -> str:
+        """Return where an answer leads; oras-py's own goes from https to http, and joins `x/y` to the host's name."""
+        return resolve_location(r.url, r.headers.get("Location", ""))
+
+    def _next_page(self, response: requests.Response) -> str:
+        """Return the address of the next page, empty at the end; it must be the registry's own."""
+        following = response.links.get("next", {}).get("url", "")
+        if not following:
+            return ""
+        url = resolve_location(response.url, following)
+        if not self._is_own(url):
+            raise self._wrong("the list of tags goes on at another host", "check its proxy")
+        return url
+
+    def _greet(self) -> None:
+        """Learn the challenge before the first request: some registries call private content absent."""
+        if self._greeted:
+            return
+        response = self.connection.exchange(Call("GET", f"{self._base_url}/v2/"), self.subject)
+        if is_transient_status(response.status_code):
+            raise self._error_of(response)
+        if response.status_code == 401:
+            self.auth.authenticate_request(response, "")
+        self._greeted = True
+
+    def _send_authorized(self, call: Call, scopes: frozenset[str]) -> requests.Response:
+        sent = self.auth.get_auth_header(scopes)
+        response = self._send(call, sent)
+        if not self._is_challenge(response):
+            return response
+        response.close()
+        asked = self.auth.authenticate_request(response, sent)
+        fresh = self.auth.get_auth_header(scopes | asked)
+        response = self._send(call, fresh)
+        if self._is_challenge(response):
+            self.auth.authenticate_request(response, fresh)
+            raise self.auth.refused_twice()
+        return response
+
+    def _send(self, call: Call, authorization: str) -> requests.Response:
+        with self.auth.sending(authorization) as judge:
+            response = self._follow(call, authorization)
+            if self._is_own(response.url):
+                judge(response)
+        return response
+
+    def _follow(self, call: Call, authorization: str) -> requests.Response:
+        """Send the call and follow redirects; the Authorization goes to the registry's own origin only."""
+        for _ in range(_REDIRECTS):
+            own = authorization if self._is_own(call.url) else ""
+            response = self.connection.exchange(call, self.subject, own)
+            if not _is_redirect(response, call.method):
+                return response
+            response.close()
+            call = replace(call, url=self._get_location(response, self.container))
+        raise self._wrong("too many redirects", "check the registry's proxy")
+
+    def _is_own(self, url: str) -> bool:
+        return origin_of(url) == origin_of(self._base_url)
+
+    def _is_challenge(self, response: requests.Response) -> bool:
+        return response.status_code == 401 and self._is_own(response.url)
+
+    def _error_of(self, response: requests.Response) -> PluginyardError:
+        said = response.headers
+        answer = ErrorAnswer(
+            response.status_code, response.content, said.get("Content-Type", ""), said.get("Retry-After", "")
+        )
+        return error_of(answer, self.subject, who=self.auth.who, secrets=self.auth.secrets)
+
+    def _wrong(self, message: str, remedy: str) -> RegistryError:
+        return RegistryError(message, subject=self.subject, remedy=remedy)
 
 
 def _container(host: str, repository: str) -> oras.container.Container:
@@ -52,3 +182,8 @@ def _container(host: str, repository: str) -> oras.container.Container:
     container = oras.container.Container(name, registry=host)
     container.namespace, container.repository = namespace or None, name
     return container
+
+
+def _is_redirect(response: requests.Response, method: str) -> bool:
+    status = response.status_code
+    return status in {307, 308} or (status in {301, 302, 303} and method in _PULLS)

@@ -1,85 +1,155 @@
-"""What all repositories of one host share: its connections, whom they trust, and whether the password was taken."""
+"""What all repositories of one registry share: its connections, whom they trust, and whether the password is right."""
 
 from __future__ import annotations
 
-import os
-import ssl
-from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
-from pathlib import Path
-from typing import Any
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.ssl_ import create_urllib3_context
+import urllib3.exceptions
 
-from pluginyard.errors import ConfigurationError
-from tasks.doors.registries.passwords import PasswordTrial
+from pluginyard.errors import RegistryError, RegistryUnavailableError
+from pluginyard.oci import MANIFEST_LIMIT
+from tasks.doors.registries.access import Access, Credentials
+from tasks.doors.registries.failures import failure_of, root_of
+from tasks.doors.registries.sessions import ExactAuthorization, new_session, system_authorities
+from tasks.doors.registries.streams import OutgoingBlob
+
+SLOWEST = 4096.0
+"""Bytes per second below which a transfer is given up, once it has had its first moments."""
+_PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Connection:
-    """Hold what is open at one host, and what its credentials proved to be; threads may share it."""
+class Call:
+    """Describe one request; a streamed body is opened anew each time that it is sent."""
 
-    session: requests.Session
-    trial: PasswordTrial = field(default_factory=PasswordTrial)
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Callable[[], OutgoingBlob] | None = None
+    stream: bool = False
+    """Leave the answer's content to the caller, who reads it as a stream."""
 
-    def anew(self, ca_bundle: str = "") -> Connection:
-        """Return new connections to the same host, which refused or took the same password."""
-        return Connection(new_session(ca_bundle), self.trial)
 
+class PasswordTrial:
+    """Remember whether the credentials for one registry were accepted; threads and repositories share it.
 
-def new_session(ca_bundle: str = "") -> requests.Session:
-    """Return a session that trusts the authorities in `ca_bundle` too, beside those that it trusts anyway.
-
-    It takes no cookies: a registry that sets one takes us for a browser later. Raises ConfigurationError for a bundle
-    that is not there or holds no certificate.
+    Until then one request at a time tries them, so that wrong ones are sent once. Once a plugin would do harm:
+    registries, and directories behind them, lock an account after a few wrong passwords.
     """
-    session = _Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if ca_bundle:
-        session.mount("https://", _TrustingAdapter(_trusting(ca_bundle)))
-    return session
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._accepted = False
+        self.refused = ""
+        """What the registry said when it refused them, before it had ever accepted them."""
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until nobody else tries the password; at once where it is known to be right."""
+        if self._accepted:
+            yield
+            return
+        with self._turn:
+            yield
+
+    def accept(self) -> None:
+        """Note that the registry knows the password: a later refusal is about rights, of one repository."""
+        self._accepted = True
+
+    def refuse(self, said: str) -> None:
+        """Note that the registry refuses the password."""
+        if not self._accepted:
+            self.refused = said
 
 
-def system_authorities() -> str | bool:
-    """Return what requests verifies with: its own variables, SSL_CERT_FILE, its default."""
-    if any(os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
-        return True
-    return os.environ.get("SSL_CERT_FILE") or True
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """Hold what is open at one registry, and how it is reached; threads may share it."""
+
+    host: str
+    access: Access
+    credentials: Credentials | None = None
+    trial: PasswordTrial = field(default_factory=PasswordTrial)
+    session: requests.Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "session", new_session(self.access.ca_bundle))
+
+    def anew(self) -> Connection:
+        """Return new connections to the same registry, which refused or accepted the same password."""
+        return replace(self)
+
+    def exchange(self, call: Call, subject: str, authorization: str = "") -> requests.Response:
+        """Send one request, once and without following redirects; return the answer, whatever it is.
+
+        Unless it is a stream its content is read, which must be small and soon there. Raises RegistryError, or
+        RegistryUnavailableError where there is no answer.
+        """
+        body = call.body() if callable(call.body) else call.body
+        try:
+            response = self.session.request(
+                call.method,
+                call.url,
+                data=body,
+                headers={"Accept-Encoding": "identity", "User-Agent": "pluginyard", **call.headers},
+                auth=ExactAuthorization(authorization),
+                stream=True,
+                timeout=(self.access.connect_seconds, self.access.read_seconds),
+                verify=system_authorities(),
+                allow_redirects=False,
+            )
+            if not call.stream:
+                self.read_small(response, subject)
+            return response
+        # urllib3's own: a host that no name server can be asked for (`a..b`), also in a Location, reaches us bare.
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise failure_of(error, subject) from root_of(error)
+        finally:
+            if isinstance(body, OutgoingBlob):
+                body.close()
+
+    def read_small(self, response: requests.Response, subject: str) -> None:
+        """Read an answer that must be small, within the time limit even if it comes byte by byte."""
+        content = bytearray()
+        for piece in self.read(response, _PIECE, subject):
+            content += piece
+            if len(content) > MANIFEST_LIMIT:
+                response.close()
+                raise RegistryError(
+                    f"the answer is longer than {MANIFEST_LIMIT} bytes",
+                    subject=subject,
+                    remedy="check that this is a registry",
+                )
+        response._content = bytes(content)  # requests reads a body whole or not at all: no bound of its own
+        response._content_consumed = True  # type: ignore[attr-defined]  # or closing it would cut the connection
+
+    def read(
+        self, response: requests.Response, piece_bytes: int, subject: str, *, slowest: float = math.inf
+    ) -> Iterator[bytes]:
+        """Yield an answer's content as it comes, none held back until a piece is full.
+
+        Raises RegistryUnavailableError where the whole takes longer than the time limit and its time at `slowest`
+        bytes per second, or where the connection breaks off.
+        """
+        began, received = time.monotonic(), 0
+        while piece := _next(response, piece_bytes, subject):
+            received += len(piece)
+            if time.monotonic() - began > self.access.read_seconds + received / slowest:
+                response.close()
+                raise RegistryUnavailableError("the answer takes too long", subject=subject, remedy="try again later")
+            yield piece
 
 
-def _trusting(ca_bundle: str) -> ssl.SSLContext:
-    if not Path(ca_bundle).is_file():
-        raise ConfigurationError("there is no such CA bundle", subject=ca_bundle, remedy="name a PEM file")
-    context = create_urllib3_context()
+def _next(response: requests.Response, piece_bytes: int, subject: str) -> bytes:
     try:
-        context.load_verify_locations(ca_bundle)
-    except ssl.SSLError:
-        raise ConfigurationError(
-            "the CA bundle holds no certificate", subject=ca_bundle, remedy="name a PEM file"
-        ) from None
-    return context
-
-
-class _Session(requests.Session):
-    """Leave redirects alone: requests looks into one that it is not to follow, and reads all of its body."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return none."""
-
-
-class _TrustingAdapter(HTTPAdapter):
-    """Connect with a context that has authorities already; requests adds those of the system to it."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Hand the context on to connections that are direct."""
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Hand the context on to connections through a proxy."""
-        return super().proxy_manager_for(*args, ssl_context=self._context, **kwargs)
+        # Not iter_content: it returns only what is full, and each byte that drips in begins the time limit anew.
+        piece: bytes | None = response.raw.read1(piece_bytes, decode_content=True)
+    except urllib3.exceptions.HTTPError as error:
+        raise failure_of(error, subject) from root_of(error)
+    return piece or b""

@@ -10,19 +10,18 @@ import requests
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci import Descriptor
-from tasks.doors.registries.arriving import SLOWEST, arriving
 from tasks.doors.registries.client import RegistryClient
+from tasks.doors.registries.connection import SLOWEST
 from tasks.doors.registries.streams import PIECE, IncomingBlob
-from tasks.doors.registries.transport import Call
 
 CORRUPTED = "pull it again; if it stays so, delete the version in the registry and publish it again"
-"""Remedy: a registry does not replace what it holds by that digest, so publishing alone mends nothing."""
+"""Remedy: a registry does not replace what it holds by that digest, so publishing alone does not help."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(?:\d+|\*)")
 
 
 def pull_blob(client: RegistryClient, descriptor: Descriptor, target: BinaryIO) -> None:
     """Write the verified blob to `target`. The tries count anew whenever a good piece has arrived."""
-    blob = IncomingBlob(target, descriptor, client.transport.subject, CORRUPTED)
+    blob = IncomingBlob(target, descriptor, client.subject, CORRUPTED)
     attempt = 0
     try:
         while True:
@@ -32,7 +31,7 @@ def pull_blob(client: RegistryClient, descriptor: Descriptor, target: BinaryIO) 
                 break
             except PluginyardError as error:
                 attempt = 1 if blob.count >= before + PIECE else attempt + 1
-                client.transport.attempts.wait_or_raise(attempt, error)
+                client.attempts.wait_or_raise(attempt, error)
         blob.verify()
     except BaseException:
         blob.discard()
@@ -42,14 +41,14 @@ def pull_blob(client: RegistryClient, descriptor: Descriptor, target: BinaryIO) 
 def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob) -> None:
     """Receive what is missing, in one request."""
     headers = {"Range": f"bytes={blob.count}-"} if blob.count else {}
-    call = Call("GET", client.blob_url(descriptor.digest), client.pull, headers, stream=True)
-    with client.transport.send_once(call, 200, 206) as response:
+    url = client.url_of(client.container.get_blob_url(descriptor.digest))
+    with client.do_request(url, headers=headers, stream=True) as response:
         for piece in _pieces(client, response, blob.count):
             blob.write(piece)
     if not blob.complete:
         raise RegistryUnavailableError(
             f"the download of {descriptor.digest} broke off",
-            subject=client.transport.subject,
+            subject=client.subject,
             remedy="try again later",
         )
 
@@ -57,8 +56,7 @@ def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob)
 def _pieces(client: RegistryClient, response: requests.Response, offset: int) -> Iterator[bytes]:
     """Yield the content from `offset` on; a registry that knows no ranges sends it all, then we pass over."""
     skip = offset - _start_of(client, response)
-    grace = client.transport.read_seconds
-    for piece in arriving(response, PIECE, client.transport.subject, grace_seconds=grace, slowest=SLOWEST):
+    for piece in client.connection.read(response, PIECE, client.subject, slowest=SLOWEST):
         yield piece[skip:]
         skip = max(0, skip - len(piece))
 
@@ -72,7 +70,7 @@ def _start_of(client: RegistryClient, response: requests.Response) -> int:
     if match is None or int(match[1]) != asked:
         raise RegistryError(
             "the registry answers with another range than asked for",
-            subject=client.transport.subject,
+            subject=client.subject,
             remedy="check its proxy",
         )
     return asked

@@ -15,10 +15,10 @@ from pluginyard.oci import (
     blobs_of,
     digest_of_file,
     read_manifest,
+    version_taken,
     wrong_manifest,
 )
 from tasks.doors.registries.access import Access
-from tasks.doors.registries.answers import version_taken
 from tasks.doors.registries.layout_store import LayoutStore
 from tasks.doors.registries.repository import OpenContent, PushedBlob
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure

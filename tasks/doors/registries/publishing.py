@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
-from pluginyard.oci import VERSION, Descriptor, StoredManifest, annotations_of, blobs_of, children_of
+from pluginyard.oci import VERSION, Descriptor, StoredManifest, annotations_of, blobs_of, children_of, version_taken
 from pluginyard.versions import LATEST, LatestChoice, choose_latest, choose_newest_stable
-from tasks.doors.registries.answers import TagMovedError, version_taken
+from tasks.doors.registries.remote import TagMovedError
 from tasks.doors.registries.repository import ArtifactRepository, OpenContent
 
 _THREADS = 4

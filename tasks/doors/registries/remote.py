@@ -3,45 +3,62 @@
 from __future__ import annotations
 
 from typing import BinaryIO
+from urllib.parse import urlencode
 
-from pluginyard.oci import MANIFEST_TYPES, Descriptor, StoredManifest, read_manifest, wrong_manifest
-from tasks.doors.registries import downloads, tag_lists, uploads
-from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.answers import AbsentError, TagMovedError, version_taken
+from pluginyard.errors import PluginyardError, RegistryError
+from pluginyard.oci import (
+    MANIFEST_TYPES,
+    AbsentError,
+    Descriptor,
+    StoredManifest,
+    add_query,
+    read_manifest,
+    scopes_of,
+    version_taken,
+    wrong_manifest,
+)
+from tasks.doors.registries import downloads
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.connection import Connection
 from tasks.doors.registries.repository import OpenContent, PushedBlob
-from tasks.doors.registries.transport import Call
+from tasks.doors.registries.streams import OutgoingBlob
+
+_EMPTY = {"Content-Length": "0"}
+_BINARY = {"Content-Type": "application/octet-stream"}
+_ACCEPTED = {"Accept": ", ".join(MANIFEST_TYPES)}
 
 
-class RemoteRepository:
-    """One repository of one registry; see `Repository` for what the methods promise."""
+class TagMovedError(RegistryError):
+    """The tag holds another digest than the one that was just stored under it."""
 
-    def __init__(self, host: str, name: str, access: Access, credentials: Credentials | None, connection: Connection):
-        self.host = host
-        self.name = name
-        self._client = RegistryClient(host, name, access, credentials, connection)
-        self._transport = self._client.transport
+
+class RemoteRepository(RegistryClient):
+    """One repository of one registry; see `ArtifactRepository` for what the methods promise."""
+
+    def __init__(self, connection: Connection, name: str):
+        super().__init__(connection, name)
+        self.host, self.name = connection.host, name
 
     def __str__(self) -> str:
-        return self._transport.subject
+        return self.subject
 
     def log_in(self) -> str:
-        """Prove that pull and push are allowed; return where the credentials came from, or `anonymous`."""
-        uploads.prove_push(self._client)
-        return self._transport.authentication.used
+        """Have the registry accept the credentials, as `docker login` does; return where they came from.
+
+        `anonymous` where there are none, or none were asked for. A stranger who was asked who they are shows that they
+        may push, by an upload that the registry clears away: nothing else would say so before the first blob.
+        """
+        self.attempts.run(self._ping)
+        if self.auth.is_asked and not self.auth.who:
+            self.attempts.run(self._start_upload)
+        return self.auth.used
 
     def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
         """Return the manifest, digest verified; None only where the registry says that there is none."""
-        call = Call(
-            "GET",
-            self._client.manifest_url(tag_or_digest),
-            self._client.pull,
-            {"Accept": ", ".join(MANIFEST_TYPES)},
-        )
+        url = self.url_of(self.container.manifest_url(tag_or_digest))
         subject = self._subject(tag_or_digest)
         try:
-            response = self._transport.send(call, 200)
+            response = self.attempts.run(lambda: self.do_request(url, headers=_ACCEPTED))
         except AbsentError:
             return None
         manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
@@ -53,36 +70,38 @@ class RemoteRepository:
     def list_tags(self) -> tuple[str, ...]:
         """Return the tags in the registry's order; empty where the repository does not exist yet."""
         try:
-            return tag_lists.list_tags(self._client)
+            return tuple(tag for tag in self.get_tags(self.container) if isinstance(tag, str))
         except AbsentError:
             return ()
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Tell whether the blob is there."""
-        return uploads.has_blob(self._client, descriptor, self._client.pull)
+        """Return whether the blob is there."""
+        return self.attempts.run(lambda: bool(self.blob_exists(descriptor.to_json(), self.container)))
 
     def is_intact(self, manifest: StoredManifest) -> bool:
-        """Return True: only reading all of it would tell."""
+        """Return True: only reading all of it would show."""
         return True
 
     def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
-        """Bring the blob there as a stream; `mount_from` names a repository of this host that has it."""
-        return uploads.push_blob(self._client, descriptor, open_content, mount_from)
+        """Bring the blob there as a stream; `mount_from` names a repository of this host that has it.
+
+        A try that fails is begun anew as a whole: an upload is not continued.
+        """
+        return self.attempts.run(lambda: self._push_once(descriptor, open_content, mount_from))
 
     def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
         """Store the manifest by `tag`, or by digest; return the digest that stands there now.
 
         A registry has no compare-and-swap: without `replace` the tag is looked at right before and right
-        after, which leaves a race of different contents a window of milliseconds, and tells of it. With it,
+        after, which leaves a race of different contents a window of milliseconds, and reports it. With it,
         and by digest, the registry's own word on what it stored is enough: others may replace it as well.
         """
-        uploads.end_proof(self._client)
         may_replace = replace or not tag
         if tag and not may_replace:
             self._check_free(tag, manifest)
-        url = self._client.manifest_url(tag or manifest.digest)
+        url = self.url_of(self.container.manifest_url(tag or manifest.digest))
         headers = {"Content-Type": manifest.media_type}
-        response = self._transport.send(Call("PUT", url, self._client.push, headers, manifest.content), 200, 201, 202)
+        response = self.attempts.run(lambda: self.do_request(url, "PUT", manifest.content, headers))
         if may_replace and response.headers.get("Docker-Content-Digest") == manifest.digest:
             return manifest.digest
         stored = self.find_manifest(tag or manifest.digest)
@@ -98,7 +117,43 @@ class RemoteRepository:
 
     def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
         """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
-        downloads.pull_blob(self._client, descriptor, target)
+        downloads.pull_blob(self, descriptor, target)
+
+    def _ping(self) -> None:
+        try:
+            self.do_request(self.url_of(f"{self.hostname}/v2/"), scopes=self.push)
+        except AbsentError:
+            return
+
+    def _push_once(self, descriptor: Descriptor, open_content: OpenContent, mount_from: str) -> PushedBlob:
+        if self.blob_exists(descriptor.to_json(), self.container):
+            return "present"
+        location = self._mount(descriptor, mount_from) if mount_from else ""
+        if location is None:
+            return "mounted"
+        url = add_query(location or self._start_upload(), {"digest": descriptor.digest})
+        self.do_request(url, "PUT", lambda: OutgoingBlob(open_content(), descriptor, self.subject), _BINARY)
+        return "uploaded"
+
+    def _start_upload(self) -> str:
+        response = self.do_request(self.url_of(self.container.upload_blob_url()), "POST", headers=_EMPTY)
+        return self._get_location(response, self.container)
+
+    def _mount(self, descriptor: Descriptor, source: str) -> str | None:
+        """Return None once mounted, the address of an upload where the registry opens one, else nothing.
+
+        Without the right to read the source nothing is lost: the blob is uploaded.
+        """
+        url = (
+            f"{self.url_of(self.container.upload_blob_url())}?{urlencode({'mount': descriptor.digest, 'from': source})}"
+        )
+        try:
+            response = self.do_request(url, "POST", headers=_EMPTY, scopes=self.push | scopes_of(source, "pull"))
+        except PluginyardError as error:
+            if error.transient:
+                raise
+            return ""
+        return None if response.status_code == 201 else self._get_location(response, self.container)
 
     def _check_free(self, tag: str, manifest: StoredManifest) -> None:
         stored = self.find_manifest(tag)
