@@ -17,7 +17,6 @@ from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
 from pluginyard.settings import choose_config_media_type, choose_registry_annotations
-from pluginyard.sources import total_size
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step
@@ -78,7 +77,7 @@ def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, 
         build.recipe,
         partial(_write_context, build, workspace),
         target,
-        context_bytes=total_size(build.plugin.context),
+        context_bytes=sources.context_size(build.source, build.plugin.context),
         run_id=workspace.run_id,
         log=log,
         later=workspace.later,
@@ -113,9 +112,9 @@ def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace)
 
 def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor, Path]]:
     layers = []
-    with sources.BlobReader(build.source) as blobs:
+    with sources.CommitReader(build.source) as commit:
         for document in build.plugin.documents:
-            content, path = blobs.read(document.file), folder / document.title
+            content, path = commit.read(document.file), folder / document.title
             path.write_bytes(content)
             layer = Descriptor(document.media_type, digest_of(content), len(content), {TITLE: document.title})
             layers.append((layer, path))

@@ -48,6 +48,24 @@ class RegistrySettings(FrozenModel):
         return annotations
 
 
+class LanguageLayout(FrozenModel):
+    """Say where the plugins of one language live and which builder compiles them."""
+
+    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
+    builder: str = Field(description="Name of a folder in builders/")
+
+    def folder_of(self, name: str) -> str:
+        """Return the folder of the plugin `name`."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
+    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
+    "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
+    "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
+}
+
+
 class RepositorySettings(FrozenModel):
     """The whole of pluginyard.yaml."""
 
@@ -79,21 +97,3 @@ class RepositorySettings(FrozenModel):
 def load_configuration(text: str, *, subject: str = FILE_NAME) -> RepositorySettings:
     """Load the text of a pluginyard.yaml; raise ConfigurationError that names the key and the nearest known one."""
     return load_model(RepositorySettings, text, subject=subject)
-
-
-class LanguageLayout(FrozenModel):
-    """Say where the plugins of one language live and which builder compiles them."""
-
-    folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
-    builder: str = Field(description="Name of a folder in builders/")
-
-    def folder_of(self, name: str) -> str:
-        """Return the folder of the plugin `name`."""
-        return f"{self.folder}/{name}" if self.folder else name
-
-
-HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
-    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
-    "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
-    "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
-}

@@ -10,11 +10,18 @@ from typing import IO, Any
 
 from pluginyard.errors import SourceError
 from pluginyard.sources import EXECUTABLE, LINK, Source, SourceFile
-from tasks.doors.sources.objects import BlobReader
+from tasks.doors.sources.objects import CommitReader
 
 # The user inside the containers; the tar carries it so that no chown is needed there.
 _OWNER = 65534
+LARGEST_FILE = 256 * 1024 * 1024
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+
+
+def context_size(source: Source, files: Iterable[SourceFile]) -> int:
+    """Return the bytes of all `files` together; raise SourceError for one that this repository lacks."""
+    with CommitReader(source) as commit:
+        return commit.size_of(files)
 
 
 def write_context(source: Source, files: Iterable[SourceFile], target: Path) -> None:
@@ -23,14 +30,14 @@ def write_context(source: Source, files: Iterable[SourceFile], target: Path) -> 
     Raises SourceError for a Git LFS pointer: the compiler would read the pointer, not the file.
     """
     with (
-        BlobReader(source) as blobs,
+        CommitReader(source) as commit,
         target.open("wb") as output,
         tarfile.open(fileobj=output, mode="w|") as tar,
     ):
         folders: set[str] = set()
         for file in files:
             _add_folders(tar, file.path, folders)
-            tar.addfile(*_member(file, blobs.read(file)))
+            tar.addfile(*_member(file, commit.read(file, LARGEST_FILE)))
 
 
 def _add_folders(tar: tarfile.TarFile, path: str, done: set[str]) -> None:
