@@ -58,6 +58,12 @@ class SourceError(PluginyardError):
     exit_code = 4
 
 
+class SourceUnavailableError(SourceError):
+    """The remote repository does not answer (network, 429, 5xx): worth another try."""
+
+    transient = True
+
+
 class BuildError(PluginyardError):
     """The module could not be compiled, or no engine or toolchain can be had."""
 

@@ -140,7 +140,9 @@ def load_json(content: bytes | str, limit_bytes: int = MAX_JSON_BYTES) -> Any:
     """Return the value in `content`; ValueError where it is too long, too deep, or no JSON (NaN is none)."""
     if len(content) > limit_bytes:
         raise ValueError(f"longer than {limit_bytes} bytes")
-    text = content.decode()  # not by json, which also takes UTF-16 and surrogates
+    text = (
+        content if isinstance(content, str) else content.decode()
+    )  # not by json, which also takes UTF-16 and surrogates
     try:
         value = json.loads(text, parse_constant=_refuse)
     except RecursionError:

@@ -20,12 +20,12 @@ from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
 from pluginyard.settings import choose_config_media_type, choose_registry_annotations
-from pluginyard.sources import total_size
 from tasks.doors import containers, sources, toolchains
 from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step
 
 THREADS = 4
+LARGEST_FILE = 256 * 1024 * 1024
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -64,8 +64,8 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
 
 def _read_work(build: PluginBuild) -> Iterator[WorkFile]:
     """Yield all that is below the build's root; the source is read from git file by file."""
-    with sources.BlobReader(build.source) as blobs:
-        source = ((file, blobs.read(file)) for file in build.plugin.context)
+    with sources.CommitReader(build.source) as commit:
+        source = ((file, commit.read(file, LARGEST_FILE)) for file in build.plugin.context)
         yield from lay_out_work(build.recipe.builder.scripts, source)
 
 
@@ -86,7 +86,7 @@ def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, 
         build.recipe,
         _read_work(build),
         target,
-        work_bytes=total_size(build.plugin.context),
+        work_bytes=sources.size_of_context(build.source, build.plugin.context),
         run_id=workspace.run_id,
         log=log,
         run_in_background=workspace.run_in_background,
@@ -121,9 +121,9 @@ def pack_artifact(build: PluginBuild, module: BuiltModule, workspace: Workspace)
 
 def _document_layers(build: PluginBuild, folder: Path) -> list[tuple[Descriptor, Path]]:
     layers = []
-    with sources.BlobReader(build.source) as blobs:
+    with sources.CommitReader(build.source) as commit:
         for document in build.plugin.documents:
-            content, path = blobs.read(document.file), folder / document.title
+            content, path = commit.read(document.file), folder / document.title
             path.write_bytes(content)
             layer = Descriptor(document.media_type, digest_of(content), len(content), {TITLE: document.title})
             layers.append((layer, path))

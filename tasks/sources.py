@@ -87,15 +87,15 @@ def plan_repository(
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
     source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
-    tree = sources.read_tree(source)
-    with sources.BlobReader(source) as blobs:
-        settings = load_settings(tree, blobs.read)
+    with sources.CommitReader(source) as commit:
+        tree, read = commit.tree, commit.read
+        settings = load_settings(tree, read)
         releases = select_plugins(request, tree, settings, builders)
         plan = partial(
             _plan_all,
             request,
             releases,
-            read=blobs.read,
+            read=read,
             site=site,
             builders=builders,
             host_version=ask_once(host_version),
@@ -105,7 +105,7 @@ def plan_repository(
             before = sources.open_source(
                 request.repository, ref=request.changed_since, cache=cache, ca_bundle=site.ca_bundle
             )
-            planned = _changed_since(before, planned, tree, settings, blobs.read, plan)
+            planned = _changed_since(before, planned, tree, settings, read, plan)
     log(f"{source.repository} at {source.commit}: {len(planned.plugins)} of {len(releases)} plugins")
     return refuse_twins(planned, find_twins(releases, settings))
 
@@ -134,7 +134,8 @@ def _changed_since(
     plan: Callable[[Source, SourceTree, RepositorySettings], RepositoryPlan],
 ) -> RepositoryPlan:
     """Plan the commit `before` too, by its own pluginyard.yaml, and keep what differs; registries do not count."""
-    old = sources.read_tree(before)
+    with sources.CommitReader(before) as commit:
+        old = commit.tree
     try:
         own = load_settings(old, read).model_copy(update={"registries": settings.registries})
     except ConfigurationError as error:
@@ -155,13 +156,14 @@ def list_published(request: VerifyRequest, cache: Path, *, site: Site, builders:
     if request.repository:
         tags = sources.read_git_tags(request.repository, cache=cache, ca_bundle=site.ca_bundle)
         source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
-        repository, tree = source.repository, sources.read_tree(source)
-        with sources.BlobReader(source) as blobs:
-            settings = load_settings(tree, blobs.read)
+        repository = source.repository
+        with sources.CommitReader(source) as commit:
+            tree = commit.tree
+            settings = load_settings(tree, commit.read)
 
             def read_version(release: Release) -> str:
                 file = tree.file(f"{settings.languages[release.language].folder_of(release.name)}/VERSION")
-                return parse_version_file(blobs.read(file)) if file else ""
+                return parse_version_file(commit.read(file)) if file else ""
 
             known = find_source_plugins(list_plugins(tree, settings, builders), tags, read_version, request.newest)
     names = choose_names(request.plugins, known)
@@ -219,6 +221,5 @@ def _old_with_destinations(request: WatchRequest, tags: Sequence[WatchedTag], si
 
 
 def _settings_at(source: Source) -> RepositorySettings:
-    tree = sources.read_tree(source)
-    with sources.BlobReader(source) as blobs:
-        return load_settings(tree, blobs.read)
+    with sources.CommitReader(source) as commit:
+        return load_settings(commit.tree, commit.read)

@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> dict[str, Any]:
     build = sources.plan_release(
         request, release, source, site=machine.site, builders=machine.builders, host_version=version
     )
-    return build.to_json()
+    return build.to_json(sources.size_of_context(build.source, build.plugin.context))
 
 
 def render(result: Mapping[str, Any]) -> str:

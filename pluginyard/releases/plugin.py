@@ -10,7 +10,7 @@ from pluginyard.builds import Recipe
 from pluginyard.oci import ArtifactReference, Descriptor, Destination, StoredManifest
 from pluginyard.releases.tag import Release
 from pluginyard.settings import RepositorySettings
-from pluginyard.sources import Document, Source, SourceFile, total_size
+from pluginyard.sources import Document, Source, SourceFile
 
 if TYPE_CHECKING:
     from pluginyard.gateways import Verdict
@@ -59,8 +59,8 @@ class PluginBuild:
         name, version = self.release.name, self.release.version
         return tuple(place.artifact(name, version) for place in self.destinations)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that `pluginyard plan --output json` prints."""
+    def to_json(self, context_bytes: int) -> dict[str, Any]:
+        """Return the object that `pluginyard plan --output json` prints; `context_bytes` is the context's size."""
         return {
             "name": self.release.name,
             "language": self.release.language,
@@ -71,7 +71,7 @@ class PluginBuild:
             "builder": self.builder,
             "fetch": self.recipe.fetch.script if self.recipe.fetch else None,
             "compile": self.recipe.compile.script,
-            "context": {"files": len(self.plugin.context), "bytes": total_size(self.plugin.context)},
+            "context": {"files": len(self.plugin.context), "bytes": context_bytes},
             "layers": [item.title for item in self.plugin.documents] + ["plugin.tar.gz"],
             "fingerprint": self.fingerprint,
             "references": [str(reference) for reference in self.references],

@@ -2,6 +2,8 @@
 
 from pluginyard.sources.contexts import collect_context
 from pluginyard.sources.documents import find_documents
-from pluginyard.sources.git_failures import GitFailure, judge_git_failure
+from pluginyard.sources.git_failures import GitFailure, judge_git_failure, missing_object
+from pluginyard.sources.git_objects import MOST_FILES, GitObject, is_id, parse_folder
 from pluginyard.sources.paths import Read, follow_link, link_target
-from pluginyard.sources.tree import EXECUTABLE, LINK, Document, Source, SourceFile, SourceTag, SourceTree, total_size
+from pluginyard.sources.revisions import choose_refspecs, choose_revisions, is_url
+from pluginyard.sources.tree import EXECUTABLE, LINK, Document, Source, SourceFile, SourceTag, SourceTree

@@ -12,12 +12,11 @@ REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
 @dataclass(frozen=True)
 class SourceFile:
-    """Name one file of a commit: repository-relative path, git mode, blob id, size in bytes."""
+    """Name one file of a commit: repository-relative path, git mode, blob id."""
 
     path: str
     mode: str
     blob: str
-    size: int = 0
 
     @property
     def name(self) -> str:
@@ -91,11 +90,6 @@ class Document:
     title: str
     media_type: str
     file: SourceFile
-
-
-def total_size(files: Iterable[SourceFile]) -> int:
-    """Return the sum of the files' sizes in bytes."""
-    return sum(file.size for file in files)
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Failed
 
-from deployments.receiver.runs import Runs, StartedRun
+from deployments.receiver.runs import StartedRun, start_run
 from flows.watch_tags import watch_tags
 from pluginyard.forms import WatchRequest
 from pluginyard.releases import release_key
@@ -36,7 +36,7 @@ def delivered(event: str, tag: str, commit: str) -> StartedRun:
     headers = {name.lower(): text for name, text in delivery.headers.items()}
     judged = judge_delivery(headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
     assert isinstance(judged, Delivery)
-    return asyncio.run(Runs("publish-plugin/on-tag", 8).start(judged))
+    return asyncio.run(start_run("publish-plugin/on-tag", judged, 8))
 
 
 def test_a_watch_and_the_webhooks_of_a_tag_are_one_run_whoever_is_first(
@@ -86,15 +86,17 @@ def called(version: str) -> Delivery:
 
 
 def test_a_manual_call_that_comes_again_starts_nothing_until_its_run_failed(deployment: UUID) -> None:
-    runs = Runs("publish-plugin/on-tag", 8)
-    first, again = asyncio.run(runs.start(called("1.0.0"))), asyncio.run(runs.start(called("1.0.0")))
+    def start(version: str) -> StartedRun:
+        return asyncio.run(start_run("publish-plugin/on-tag", called(version), 8))
+
+    first, again = start("1.0.0"), start("1.0.0")
     assert (again.id, first.is_new, again.is_new) == (first.id, True, False)
     for _ in range(2):
         set_state(runs_of(deployment)[0], Failed(message="RegistryUnavailableError"))
-        second = asyncio.run(runs.start(called("1.0.0")))
+        second = start("1.0.0")
         assert (second.is_new, second.id != first.id) == (True, True)
-        assert asyncio.run(runs.start(called("1.0.0"))).id == second.id
-    assert asyncio.run(runs.start(called("1.0.1"))).is_new
+        assert start("1.0.0").id == second.id
+    assert start("1.0.1").is_new
     assert len(runs_of(deployment)) == 4
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pluginyard.errors import SourceError
+from pluginyard.errors import SourceError, SourceUnavailableError
 from pluginyard.sources import Source
 from tasks.doors import sources
 from tests.machine.certificates import make_certificate
@@ -109,7 +109,7 @@ def test_a_damaged_mirror_is_made_anew(
     damage(Path(sources.open_source(url, cache=cache).git_folder))
     if moves:
         commit_more(small_repository)
-    with contextlib.suppress(sources.SourceUnavailableError):  # what git notices late is mended by the task's next try
+    with contextlib.suppress(SourceUnavailableError):  # what git notices late is mended by the task's next try
         sources.open_source(url, cache=cache)
     source = sources.open_source(url, cache=cache)
     assert source.commit == git(small_repository, "rev-parse", "HEAD")
@@ -124,7 +124,7 @@ def test_a_file_that_lies_in_a_mirror_in_part_is_an_error_and_mended_by_the_next
     path = Path(source.git_folder) / "objects" / blob[:2] / blob[2:]
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-4])
-    with pytest.raises(SourceError, match="file .object .* cannot be read") as failure:
+    with pytest.raises(SourceError, match="was damaged: .*; it is file") as failure:
         read_all(source)
     assert failure.value.transient
     assert read_all(sources.open_source(url, cache=cache)) == {"file": b"content\n"}
@@ -170,5 +170,5 @@ def commit_more(repository: Path) -> str:
 
 
 def read_all(source: Source) -> dict[str, bytes]:
-    with sources.BlobReader(source) as blobs:
-        return {file.path: blobs.read(file) for file in sources.read_tree(source).files if file.path != "more"}
+    with sources.CommitReader(source) as commit:
+        return {file.path: commit.read(file) for file in commit.tree.files if file.path != "more"}

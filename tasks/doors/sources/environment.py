@@ -1,41 +1,53 @@
-"""What git runs with: no prompt, no secret that is meant for others, the site's certificate authorities."""
+"""The whole environment in which a git is started: nothing of the caller's repository, no prompt, no secret."""
 
 from __future__ import annotations
 
 import os
 import re
+import subprocess
 
-import git
-
+_NOT_FOR_GIT = ("REGISTRY_PASSWORD", "PLUGINYARD_GITHUB_TOKEN")
+# What a person says of networks and of git itself. All else that begins with GIT_ is a hook's, or a script's: which
+# repository, index or configuration is meant (`git rev-parse --local-env-vars`), quarantines, names of authors.
+_OF_A_PERSON = re.compile(
+    r"GIT_(?:ASKPASS|SSH|SSL|HTTP|SMART_HTTP|PROXY|CURL|USER_AGENT|EXEC_PATH|TRACE|TEST|CEILING|DISCOVERY|"
+    r"CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM)$)"
+)
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
-    "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+    # A remote of this machine serves what it has, and runs nothing to get more.
+    "GIT_NO_LAZY_FETCH": "1",
 }
-_NOT_FOR_GIT = ("REGISTRY_PASSWORD", "PLUGINYARD_GITHUB_TOKEN")
+_REACHING = {
+    "GIT_ALLOW_PROTOCOL": "https:http:ssh:git:file",
+    # What a mirror is made of, whatever git's configuration prefers.
+    "GIT_DEFAULT_HASH": "sha1",
+    "GIT_DEFAULT_REF_FORMAT": "files",
+}
+_READING = {
+    "GIT_ALLOW_PROTOCOL": "",  # a git that does not know GIT_NO_LAZY_FETCH finds no transport
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_SHALLOW_FILE": os.devnull,
+}
 _WITHOUT_SSH = re.compile(r"(?:https?|git|file)://")
 # Each is a person's word on how ssh is to be run.
 _SSH = ("GIT_SSH_COMMAND", "GIT_SSH", "SSH_ASKPASS")
 
 
-def quiet_environment() -> dict[str, str]:
-    """Return what git runs with besides our own environment.
-
-    git starts programs that its configuration names; GitPython can replace a variable, not take it away.
-    """
-    return _QUIET | {name: "" for name in os.environ if name.startswith(_NOT_FOR_GIT)}
+def reading_environment() -> dict[str, str]:
+    """Return the environment in which git reads a repository: as its objects are, and from no remote."""
+    return _own_environment() | _QUIET | _READING
 
 
 def network_environment(url: str, ca_bundle: str) -> dict[str, str]:
-    """Return the whole environment in which git reaches `url`: ssh asks nobody either."""
-    environment = dict(os.environ) | quiet_environment()
+    """Return the environment in which git reaches `url`: ssh asks nobody either."""
+    environment = _own_environment() | _QUIET | _REACHING
     if ca_bundle:  # the site's, an option of `network_options`, which this variable would override
         environment.pop("GIT_SSL_CAINFO", None)
-    if _WITHOUT_SSH.match(url) or any(name in environment for name in _SSH):
-        return environment
-    # A configuration that git cannot read is told by the fetch.
-    if git.Git().config("--default", "", "--get", "core.sshCommand", with_exceptions=False):
+    if _WITHOUT_SSH.match(url) or any(name in environment for name in _SSH) or _configures_ssh(environment):
         return environment
     return environment | {"GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
@@ -49,3 +61,18 @@ def network_options(ca_bundle: str) -> tuple[str, ...]:
     settings = ["gc.autoDetach=false", "maintenance.autoDetach=false", f"core.hooksPath={os.devnull}"]
     settings += [f"http.sslCAInfo={ca_bundle}"] if ca_bundle else []
     return tuple(word for setting in settings for word in ("-c", setting))
+
+
+def _own_environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_NOT_FOR_GIT) and (not name.startswith("GIT_") or _OF_A_PERSON.match(name))
+    }
+
+
+def _configures_ssh(environment: dict[str, str]) -> bool:
+    """Whether this machine's configuration of git says how ssh is run; the fetch reports one that cannot be read."""
+    command = ["git", "--git-dir", os.devnull, "config", "--get", "core.sshCommand"]
+    asked = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)  # noqa: S603
+    return bool(asked.stdout.strip())

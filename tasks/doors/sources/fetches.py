@@ -1,7 +1,4 @@
-"""Run git against a remote so that it ends: with its time limit, with the run, and with the death of this process.
-
-GitPython's time limit is a thread that outlives an interrupted run, so git is started here (docs/decisions.md).
-"""
+"""Run git against a remote so that it ends: with its time limit, with the run, and with the death of this process."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import IO
 
-from pluginyard.errors import SourceError
+from pluginyard.errors import SourceError, SourceUnavailableError
 from tasks.doors.process_groups import POLL_SECONDS, process_group
 
 _LONGEST_OUTPUT = 65536
@@ -33,12 +30,6 @@ kill "$guard" 2>/dev/null
 wait "$guard" 2>/dev/null
 exit "$code"
 """
-
-
-class SourceUnavailableError(SourceError):
-    """The remote repository does not answer: worth another try."""
-
-    transient = True
 
 
 class TimedFetch:
@@ -70,7 +61,7 @@ class TimedFetch:
                 selector.register(process.stdout, selectors.EVENT_READ)
                 while not selector.select(POLL_SECONDS):
                     self.wait()
-            return process.wait(), _end_of(errors)
+            return process.wait(), end_of(errors)
 
 
 _under_way: set[TimedFetch] = set()
@@ -106,6 +97,7 @@ def _group(
     return process_group(guarded, environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
 
 
-def _end_of(errors: IO[bytes]) -> str:
+def end_of(errors: IO[bytes]) -> str:
+    """Return the end of what git printed as errors into a file."""
     errors.seek(max(0, errors.seek(0, os.SEEK_END) - _LONGEST_OUTPUT))
-    return errors.read().decode("utf-8", "replace")
+    return str(errors.read(), "utf-8", "replace")

@@ -8,30 +8,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import git
-from git.exc import GitCommandError
-
-from pluginyard.errors import PluginyardError, SourceError
+from pluginyard.errors import SourceError
 from pluginyard.settings import strip_credentials
-from pluginyard.sources import GitFailure, judge_git_failure
+from pluginyard.sources import GitFailure, choose_refspecs, is_url, judge_git_failure
 from tasks.doors.sources.environment import network_environment, network_options
-from tasks.doors.sources.fetches import SourceUnavailableError, TimedFetch, fetch_within
+from tasks.doors.sources.fetches import TimedFetch, fetch_within
 
 FETCH_SECONDS = 600
 _LOCK_SECONDS = 0.05
 _HEAD = "ref: refs/pluginyard/HEAD\n"
-_REFSPECS = (
-    "+refs/heads/*:refs/heads/*",
-    "+refs/tags/*:refs/tags/*",
-    # The mirror's HEAD is what this brings, so a default branch that changes is followed in the same round trip.
-    # A pattern may bring nothing: not every repository has a HEAD that leads somewhere.
-    "+HEAD*:refs/pluginyard/HEAD*",
-)
 
 
 def update_mirror(url: str, mirrors: Path, *, ref: str = "", ca_bundle: str = "") -> str:
@@ -41,8 +30,6 @@ def update_mirror(url: str, mirrors: Path, *, ref: str = "", ca_bundle: str = ""
     """
     try:
         return _update(url, mirrors, ref, ca_bundle)
-    except GitCommandError as error:
-        raise as_error(judge_git_failure(words_of(error)), url) from error
     except OSError as error:
         raise SourceError(
             f"its mirror cannot be written: {error.strerror}",
@@ -55,41 +42,31 @@ def _update(url: str, mirrors: Path, ref: str, ca_bundle: str) -> str:
     mirrors.mkdir(parents=True, exist_ok=True)
     folder = mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
     with fetch_within(FETCH_SECONDS, strip_credentials(url)) as fetch, _held(_lock_of(folder), fetch):
-        mirror = _Mirror(url, fetch, (*_REFSPECS, *_further(ref)), ca_bundle)
+        mirror = _Mirror(url, fetch, choose_refspecs(ref), ca_bundle)
         if _is_usable(folder):
             _remove_leftovers(folder)
             failure = mirror.fetch_into(folder)
             if failure is None:
                 return str(folder)
             if not failure.may_be_damage:
-                raise as_error(failure, url)
+                raise failure.as_error(strip_credentials(url))
         mirror.make(folder)
     return str(folder)
 
 
-def is_mirror(folder: Path) -> bool:
-    """Tell whether `folder` is a mirror that was made here."""
-    return _lock_of(folder).exists()
+def error_for(failure: GitFailure, folder: str, repository: str) -> SourceError:
+    """Return the error for what was read in `folder`; a damaged mirror is removed, to be made anew."""
+    is_mirror = is_url(repository)
+    if is_mirror and failure.may_be_damage:
+        _remove_mirror(Path(folder))
+    return failure.as_error(strip_credentials(repository), is_mirror=is_mirror)
 
 
-def remove_mirror(folder: Path) -> None:
-    """Remove a damaged mirror, so that the next run makes it anew, unless another run is at it."""
+def _remove_mirror(folder: Path) -> None:
+    """Remove a mirror, unless another run is at it."""
     with contextlib.suppress(BlockingIOError), _lock_of(folder).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def as_error(failure: GitFailure, repository: str) -> PluginyardError:
-    """Return the error that tells `failure`."""
-    subject = strip_credentials(repository)
-    if failure.transient:
-        return SourceUnavailableError(f"cannot reach it: {failure.said}", subject=subject, remedy=failure.remedy)
-    return SourceError(f"git cannot read it: {failure.said}", subject=subject, remedy=failure.remedy)
-
-
-def words_of(error: GitCommandError) -> str:
-    """Return what git printed on standard error, without the frame that GitPython puts around it."""
-    return re.sub(r"^\s*stderr: '(.*)'\s*$", r"\1", str(error.stderr), flags=re.DOTALL)
 
 
 class _Mirror:
@@ -100,10 +77,7 @@ class _Mirror:
 
     def fetch_into(self, folder: Path) -> GitFailure | None:
         """Fetch into the bare repository `folder`; return why git could not, None where it could."""
-        options = network_options(self._ca_bundle)
-        command = ["git", f"--git-dir={folder}", *options, "fetch", "--prune", "--no-tags", "--", self._url]
-        code, said = self._fetch.run([*command, *self._refspecs], network_environment(self._url, self._ca_bundle))
-        return judge_git_failure(said) if code else None
+        return self._git(folder, "fetch", "--prune", "--no-tags", "--", self._url, *self._refspecs)
 
     def make(self, folder: Path) -> None:
         """Make the mirror beside its place and move it there once it is complete."""
@@ -112,14 +86,21 @@ class _Mirror:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             # No template of this machine: it may hold hooks.
-            git.Repo.init(partial, bare=True, template="", allow_unsafe_options=True).close()
-            (partial / "HEAD").write_text(_HEAD, encoding="ascii")
-            if failure := self.fetch_into(partial):
-                raise as_error(failure, self._url)
+            failure = self._git(partial, "init", "--quiet", "--bare", "--template=")
+            if not failure:
+                (partial / "HEAD").write_text(_HEAD, encoding="ascii")
+                failure = self.fetch_into(partial)
+            if failure:
+                raise failure.as_error(strip_credentials(self._url))
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+    def _git(self, folder: Path, *arguments: str) -> GitFailure | None:
+        command = ["git", f"--git-dir={folder}", *network_options(self._ca_bundle), *arguments]
+        code, said = self._fetch.run(command, network_environment(self._url, self._ca_bundle))
+        return judge_git_failure(said) if code else None
 
 
 @contextlib.contextmanager
@@ -143,13 +124,8 @@ def _partial_of(folder: Path) -> Path:
     return folder.with_suffix(".partial")
 
 
-def _further(ref: str) -> tuple[str, ...]:
-    wanted = ref.startswith("refs/") and not ref.startswith(("refs/heads/", "refs/tags/"))
-    return (f"+{ref}:{ref}",) if wanted else ()
-
-
 def _is_usable(folder: Path) -> bool:
-    """Tell whether there is a mirror, and not one of another layout."""
+    """Whether there is a mirror, and not one of another layout."""
     head = folder / "HEAD"
     return head.is_file() and head.read_text(encoding="ascii", errors="replace") == _HEAD
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pluginyard.builds import Builder
@@ -10,7 +10,8 @@ from pluginyard.forms import PublishRequest
 from pluginyard.releases import HostVersion, PluginBuild, Release, plan_build
 from pluginyard.settings import Site
 from pluginyard.sources import Source
-from tasks.doors.sources.objects import BlobReader, open_source, read_tree
+from pluginyard.sources.tree import SourceFile
+from tasks.doors.sources.objects import CommitReader, open_source
 
 
 def open_release(request: PublishRequest, release: Release, *, cache: Path, site: Site) -> Source:
@@ -28,8 +29,13 @@ def plan_release(
     host_version: HostVersion,
 ) -> PluginBuild:
     """Read the commit and plan the build of `release`; raise SourceError for what is not fit to build."""
-    tree = read_tree(source)
-    with BlobReader(source) as blobs:
+    with CommitReader(source) as commit:
         return plan_build(
-            request, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
+            request, release, source, commit.tree, commit.read, site=site, builders=builders, host_version=host_version
         )
+
+
+def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:
+    """Return the bytes of all `files` together; raise SourceError for one that this repository lacks."""
+    with CommitReader(source) as commit:
+        return commit.size_of(files)

@@ -28,7 +28,6 @@ def collect(
                 path,
                 LINK if path in (links or {}) else REGULAR,
                 hashlib.sha1(text.encode()).hexdigest(),
-                len(text),
             )
             for path, text in contents.items()
         )
