@@ -50,7 +50,7 @@ def source_of(files: Mapping[str, str | bytes], *, folder: str = FOLDER, executa
     """Return `files` of the plugin in `folder` as a commit has them."""
     mode = EXECUTABLE if executable else REGULAR
     contents = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
-    return [(SourceFile(f"{folder}/{name}", mode, "", len(each)), each) for name, each in contents.items()]
+    return [(SourceFile(f"{folder}/{name}", mode, ""), each) for name, each in contents.items()]
 
 
 def source_of_examples() -> SourceContent:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pluginyard.oci import digest_of
 from tasks.doors.locks import file_lock, is_locked
-from tasks.doors.workspaces import DAY, UNUSED_DAYS, ModuleStore, _locked, digest_of_file, is_alive, open_workspace
+from tasks.doors.workspaces import DAY, UNUSED_DAYS, ModuleStore, _locked, is_alive, open_workspace
 
 
 def test_the_folder_of_a_run_lives_as_long_as_the_run(tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_a_module_counts_only_while_it_is_whole(tmp_path: Path) -> None:
     path = store.path("sha256:" + "a" * 64)
     path.write_bytes(b"\0asm")
     assert not store.holds("sha256:" + "a" * 64), "not recorded: the build may have been killed"
-    store.keep("sha256:" + "a" * 64, digest_of_file(path))
+    store.keep("sha256:" + "a" * 64, digest_of(path.read_bytes()))
     assert store.holds("sha256:" + "a" * 64)
     path.write_bytes(b"\0as")
     assert not store.holds("sha256:" + "a" * 64)
@@ -74,7 +75,7 @@ def keep_module(cache: Path, letter: str, *, days: float) -> Path:
     store, fingerprint = ModuleStore(cache), "sha256:" + letter * 64
     path = store.path(fingerprint)
     path.write_bytes(b"\0asm")
-    store.keep(fingerprint, digest_of_file(path))
+    store.keep(fingerprint, digest_of(path.read_bytes()))
     for file in (path, path.with_suffix(".digest")):
         age(file, days)
     return path

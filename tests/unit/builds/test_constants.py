@@ -45,7 +45,7 @@ def pack() -> Descriptor:
 def plan(language: str, name: str) -> PluginBuild:
     found = [path for path in EXAMPLES.rglob("*") if path.is_file() and "target" not in path.parts]
     contents = {path.relative_to(EXAMPLES).as_posix(): path.read_bytes() for path in found}
-    files = (SourceFile(path, REGULAR, blob_of(content), len(content)) for path, content in contents.items())
+    files = (SourceFile(path, REGULAR, blob_of(content)) for path, content in contents.items())
     request = PublishRequest(plugin=name, language=language, registries=["r.example.com/plugins"])
     return plan_build(
         request,

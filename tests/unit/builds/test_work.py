@@ -12,7 +12,7 @@ from pluginyard.sources.tree import REGULAR
 
 
 def laid_out(*source: tuple[str, str, bytes]) -> list[WorkFile]:
-    files = [(SourceFile(path, mode, "", len(content)), content) for path, mode, content in source]
+    files = [(SourceFile(path, mode, ""), content) for path, mode, content in source]
     return list(lay_out_work({"fetch.sh": b"#!"}, files))
 
 
