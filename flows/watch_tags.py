@@ -17,7 +17,7 @@ from flows.run import begin
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.forms import WatchRequest
 from pluginyard.settings import choose_repository
-from pluginyard.webhooks import TagWatch, WatchedTag, for_tag
+from pluginyard.webhooks.watch import TagWatch, WatchedTag, for_tag
 from tasks.registries import Registries, look_up_tags
 from tasks.server import find_deployment, look_up_runs, post_watch, start_release
 from tasks.sources import read_tags

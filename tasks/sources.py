@@ -35,7 +35,7 @@ from pluginyard.releases import (
 )
 from pluginyard.settings import RepositorySettings, Site
 from pluginyard.sources import Read, Source, SourceTree
-from pluginyard.webhooks import TagWatch, WatchedTag, choose_watched_tags, for_tag, merge
+from pluginyard.webhooks.watch import TagWatch, WatchedTag, choose_watched_tags, for_tag, merge
 from tasks.doors import sources
 from tasks.steps import log, step
 

@@ -18,7 +18,7 @@ from pluginyard.gateways import Verdict
 from pluginyard.oci import Destination, StoredManifest, annotations_of, blobs_of
 from pluginyard.rules import ERROR
 from pluginyard.versions import LATEST
-from pluginyard.webhooks import DAY
+from pluginyard.webhooks.watch import DAY
 from tasks.doors.registries import ArtifactRepository, pull_artifact
 from tasks.registries.session import Registries
 from tasks.steps import log, step

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from pluginyard import oci
 from pluginyard.errors import PluginyardError
 from pluginyard.oci import Destination, annotations_of
-from pluginyard.webhooks import TagWatch, WatchedTag, judge_old, judge_published
+from pluginyard.webhooks.watch import TagWatch, WatchedTag, judge_old, judge_published
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 

@@ -31,7 +31,7 @@ from pluginyard.releases import (
     describe_published,
 )
 from pluginyard.reports import render_markdown, report_key
-from pluginyard.webhooks import TagWatch
+from pluginyard.webhooks.watch import TagWatch
 from tasks.steps import log, one_client, step
 
 Result = TypeVar("Result")

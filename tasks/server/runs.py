@@ -15,7 +15,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from pluginyard.errors import ConfigurationError
 from pluginyard.forms import PublishRequest
 from pluginyard.releases import ASKED_BY_LABEL, COMMIT_LABEL, UNSUCCESSFUL, stands_for
-from pluginyard.webhooks import WatchedTag, choose_here, is_shared, judge_run
+from pluginyard.webhooks.watch import WatchedTag, choose_here, is_shared, judge_run
 from tasks.steps import log, step
 
 

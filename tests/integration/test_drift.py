@@ -12,7 +12,7 @@ from pluginyard.audits import Drift, Record, Scope, SourcePlugin, judge_drift
 from pluginyard.forms import VerifyRequest
 from pluginyard.oci import Destination
 from pluginyard.settings import Site
-from pluginyard.webhooks import DAY
+from pluginyard.webhooks.watch import DAY
 from tasks.doors.registries import move_latest, push_version
 from tasks.registries import Registries, observe_published
 from tests.machine.artifacts import Place, SampleArtifact, make_artifact, new_name, place_in

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pluginyard.errors import RegistryError
 from pluginyard.forms import WatchRequest
 from pluginyard.sources import Source, SourceTag
-from pluginyard.webhooks import DAY, TagWatch, WatchedTag, choose_watched_tags, judge_old, merge
+from pluginyard.webhooks.watch import DAY, TagWatch, WatchedTag, choose_watched_tags, judge_old, merge
 from pluginyard.webhooks.watch.old_tags import MOST_TOLD
 
 NOW = 1_800_000_000

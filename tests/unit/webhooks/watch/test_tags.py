@@ -7,7 +7,7 @@ from pluginyard.errors import BatchError, RegistryError
 from pluginyard.forms import WatchRequest
 from pluginyard.releases import release_key
 from pluginyard.sources import Source, SourceTag
-from pluginyard.webhooks import (
+from pluginyard.webhooks.watch import (
     DAY,
     TagWatch,
     WatchedTag,
