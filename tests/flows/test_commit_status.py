@@ -13,7 +13,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from flows.publish_plugin import publish_plugin
 from pluginyard.errors import BuildError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
-from tests.machine.example_repository import commit, git
+from tests.machine.example_repository import commit, git, stand_in_for
 from tests.machine.status_forge import StatusForge, run_status_forge
 
 TAG = "wasm-go-request-block-v1.0.0"
@@ -33,9 +33,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatusForge]:
 @pytest.fixture
 def hosted(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let git go to the example where the forge's address says so."""
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{example}.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", URL)
+    stand_in_for(monkeypatch, example.with_name("gitconfig"), URL, f"file://{example}")
     return example
 
 

@@ -15,6 +15,7 @@ from flows.watch_tags import watch_tags
 from pluginyard.forms import WatchRequest
 from pluginyard.releases import release_key
 from pluginyard.webhooks import Delivery, judge_delivery
+from pluginyard.webhooks.github import GITHUB
 from tests.machine.example_repository import git
 from tests.machine.github import REPOSITORY, SECRET, call, sent, tag_event
 from tests.machine.judged import ORG_SECRET, trusted
@@ -34,7 +35,7 @@ def delivered(event: str, tag: str, commit: str) -> StartedRun:
     changed = {"head_commit": {"id": commit}} if event == "push" else {}
     delivery = sent(event, tag_event(kinds[event], tag, **changed))
     headers = {name.lower(): text for name, text in delivery.headers.items()}
-    judged = judge_delivery(headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
+    judged = judge_delivery(GITHUB, headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
     assert isinstance(judged, Delivery)
     return asyncio.run(start_run("publish-plugin/on-tag", judged, 8))
 
@@ -80,7 +81,7 @@ def called(version: str) -> Delivery:
         "workflow_dispatch", call("workflow-dispatch", {"plugin_name": "a", "version": version}), ORG_SECRET
     )
     headers = {name.lower(): text for name, text in delivery.headers.items()}
-    judged = judge_delivery(headers, delivery.body, {"*": trusted(ORG_SECRET)})
+    judged = judge_delivery(GITHUB, headers, delivery.body, {"*": trusted(ORG_SECRET)})
     assert isinstance(judged, Delivery)
     return judged
 

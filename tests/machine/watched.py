@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from tests.machine.example_repository import commit, git, make_repository
+from tests.machine.example_repository import commit, git, make_repository, stand_in_for
 
 TAG = "wasm-go-request-block-v1.0.0"
 FOLDER = "plugins/wasm-go/extensions/request-block"
@@ -36,9 +36,7 @@ def hosted(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """Return the repository of FORGE: git goes to its folder where the address says the forge."""
     folder = tmp_path / "acme" / "plugins"
     shutil.move(small, folder)
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://forge.example.com/")
+    stand_in_for(monkeypatch, tmp_path / "gitconfig", "https://forge.example.com/", f"file://{tmp_path}/")
     return folder
 
 
