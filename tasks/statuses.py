@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
 from pluginyard.errors import PluginyardError
+from pluginyard.printable import printable
 from pluginyard.releases import Release
 from pluginyard.sources import Source
 from pluginyard.webhooks import Forge, find_forge
@@ -55,5 +56,5 @@ def told_at_commit(source: Source, release: Release) -> Iterator[None]:
 
 def _send(forge: Forge, name: str, commit: str, state: CommitState, description: str, context: str) -> None:
     page = (url_for("flow-run", obj_id=flow_run.id) if flow_run.id else None) or ""
-    statuses.post_status(forge.api, name, commit, state, page, description, forge.token, context=context)
+    statuses.post_status(forge.api, name, commit, state, page, printable(description), forge.token, context=context)
     log(f"{name}@{commit[:12]}: {state}")
