@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import PluginyardError, RequestError
+from pluginyard.printable import printable, printable_values
 from pluginyard.releases import PublishedPlugin
 from pluginyard.reports import render_markdown
 
@@ -82,9 +83,10 @@ def main() -> int:
     if "error" in told:
         fault = told["error"]
         return _fail(": ".join(filter(None, (fault["subject"], fault["message"]))), done.returncode, fault["remedy"])
+    told = printable_values(told, lines=True)
     _write_outputs(told)
     _append("GITHUB_STEP_SUMMARY", render_markdown(_published(told)))
-    print(f"{told['reference']}@{told['digest']}: {told['verdict']['summary']}")
+    print(printable(f"{told['reference']}@{told['digest']}: {told['verdict']['summary']}"))
     return done.returncode
 
 
@@ -107,6 +109,7 @@ def _write_outputs(told: Mapping[str, Any]) -> None:
 def _fail(message: str, code: int, remedy: str = "") -> int:
     """Tell the person who reads the run; a workflow command ends at a line break, so those are escaped."""
     text = "\n".join(filter(None, (message, f"remedy: {remedy}" if remedy else "")))
+    text = printable(text, lines=True)
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     print(f"::error title=pluginyard::{escaped}")
     indented = "\n".join(f"    {line}" for line in text.splitlines())

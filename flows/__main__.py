@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import pkgutil
 import sys
@@ -16,11 +17,15 @@ from typing import Any, NoReturn
 
 from flows import commands
 from pluginyard.errors import PluginyardError, RequestError, VerdictError
+from pluginyard.printable import printable_values
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding
     try:
         verbs = find_verbs(words)
         arguments = _parser(verbs).parse_args(words)
@@ -34,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(json.dumps(result, indent=2) if arguments.output == "json" else verb.render(result))
+    as_json = arguments.output == "json"
+    print(json.dumps(result, indent=2) if as_json else verb.render(printable_values(result)))
     return VerdictError.exit_code if result.get("ok") is False else 0
 
 

@@ -5,7 +5,10 @@ The table in docs/reference.md is rendered from the classes below.
 
 from __future__ import annotations
 
+import re
 from typing import Self
+
+from pluginyard.printable import printable
 
 
 class PluginyardError(Exception):
@@ -32,8 +35,10 @@ class PluginyardError(Exception):
         return self
 
     def __str__(self) -> str:
-        head = f"{self.subject}: {self.message}" if self.subject else self.message
-        return f"{head}\n  remedy: {self.remedy}" if self.remedy else head
+        subject = f"{printable(self.subject)}: " if self.subject else ""
+        remedy = f"\n  remedy: {self.remedy}" if self.remedy else ""
+        text = printable(f"{subject}{self.message}{remedy}", lines=True)
+        return re.sub(r"\n(?! )", "\n  ", text)  # a text that is quoted begins no line
 
 
 class InternalError(PluginyardError):

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pluginyard.printable import printable
+
 ERROR, WARNING, INFORMATION = "E", "W", "I"
+_LONGEST = 600
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,5 @@ class Finding:
 def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Finding:
     """Return a finding of `rule`, with the rule's own level and remedy where none is given."""
     known = RULES[rule]
-    return Finding(rule, level or known.level, _printable(message), _printable(remedy or known.remedy))
-
-
-def _printable(text: str, limit: int = 600) -> str:
-    """Return `text` fit for a log: what an artifact says of itself is not trusted with control characters."""
-    clean = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text[:limit])
-    return clean if len(text) <= limit else clean[: limit - 1] + "…"
+    said, advised = (printable(text, lines=True, limit=_LONGEST) for text in (message, remedy or known.remedy))
+    return Finding(rule, level or known.level, said, advised)

@@ -17,6 +17,7 @@ from prefect.tasks import Task, exponential_backoff
 from prefect.utilities.annotations import opaque
 
 from pluginyard.errors import PluginyardError
+from pluginyard.printable import printable
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -101,7 +102,8 @@ for _logger in ("prefect.flow_runs", "prefect.task_runs"):
 
 def log(line: str) -> None:
     """Write `line` to the run's log, or to Python's own where no run is under way."""
+    shown = printable(line, lines=True)
     try:
-        get_run_logger().info(line)
+        get_run_logger().info(shown)
     except MissingContextError:
-        logging.getLogger("pluginyard").info(line)
+        logging.getLogger("pluginyard").info(shown)

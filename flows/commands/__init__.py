@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pluginyard.errors import RequestError
 from pluginyard.forms import PublishRequest
+from pluginyard.printable import printable
 from pluginyard.releases import resolve_request
 
 
@@ -61,4 +62,4 @@ def request_from(arguments: Namespace) -> PublishRequest:
 def report_progress(step: str) -> None:
     """Print on a terminal what is done now; `publish` has its log."""
     if sys.stderr.isatty():
-        print(step, file=sys.stderr, flush=True)
+        print(printable(step), file=sys.stderr, flush=True)

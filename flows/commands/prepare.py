@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from flows.machine import Machine, find_machine, host_version
 from pluginyard.builds import Builder, choose_builder
+from pluginyard.printable import printable
 from tasks.doors import containers
 
 PLACE = 5
@@ -36,8 +36,12 @@ def _prepare(builder: Builder, machine: Machine) -> dict[str, str]:
     if version := host_version(machine.site)(builder):
         return {"builder": builder.name, "toolchain": f"{builder.definition.toolchain.name} {version}", "image": ""}
     engine = containers.require_engine(machine.site.engine_address)
-    image = containers.ensure_builder_image(engine, builder, machine.site, partial(print, file=sys.stderr, flush=True))
+    image = containers.ensure_builder_image(engine, builder, machine.site, _report)
     return {"builder": builder.name, "toolchain": image.toolchain, "image": image.reference}
+
+
+def _report(line: str) -> None:
+    print(printable(line, lines=True), file=sys.stderr, flush=True)
 
 
 def render(result: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pluginyard.errors import VerdictError
 from pluginyard.gateways.hosts import HIGRESS, HOSTS
-from pluginyard.rules import ERROR, WARNING, Finding, _printable, find
+from pluginyard.printable import printable
+from pluginyard.rules import ERROR, WARNING, Finding, find
 
 Portability = Literal["portable", "higress-only", "upstream-only", "unloadable"]
 Variant = Literal["docker", "compat", "oci"]
@@ -45,7 +46,7 @@ class GatewayVerdict:
     rule: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reason", _printable(self.reason, 2000))
+        object.__setattr__(self, "reason", printable(self.reason, lines=True, limit=2000))
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain values."""

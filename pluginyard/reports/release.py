@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from pluginyard.printable import printable
 from pluginyard.releases import PluginBuild, PublishedPlugin
 from pluginyard.rollouts import render_rollouts
 
@@ -157,4 +158,4 @@ def escape(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from pluginyard.errors import StatusError
+from pluginyard.printable import printable
 from pluginyard.settings import FULL_NAME
 from pluginyard.webhooks.dialect import CommitState, Forge
 from pluginyard.webhooks.events import COMMIT
@@ -86,7 +87,7 @@ def plan_status(
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         remedy = f"as {api.forge.choose_api(api.forge.address)}"
         raise StatusError("a token is sent by HTTPS only", subject="the API's address", remedy=remedy)
-    path, document = api.forge.render_status(repository, commit, state, _shorten(description), context)
+    path, document = api.forge.render_status(repository, commit, state, _shorten(printable(description)), context)
     if target_url:
         document["target_url"] = target_url
     return StatusRequest(subject, f"{api.url.rstrip('/')}{path}", api.forge.status_headers, document)

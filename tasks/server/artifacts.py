@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.orchestration import get_client
@@ -13,6 +13,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from pluginyard.audits import Drift, Record, parse_record, record_key
 from pluginyard.forms import VerifyRequest
 from pluginyard.oci import Destination
+from pluginyard.printable import printable, printable_values
 from pluginyard.reports import render_drift
 from tasks.steps import log, step
 
@@ -32,9 +33,19 @@ def post_drift(request: VerifyRequest, drift: Drift, before: Mapping[Destination
         if record != before[place]:
             create_table_artifact(record.rows(), key=record_key(place), description=f"What is published in {place}")
     description = f"{request.title}: {drift.summary}"
-    create_table_artifact([each.to_json() for each in drift.findings], key="drift", description=description)
-    create_markdown_artifact(render_drift(drift, request.title), key="verified-plugins", description=description)
+    show_table("drift", [each.to_json() for each in drift.findings], description)
+    show_markdown("verified-plugins", render_drift(drift, request.title), description)
     log(drift.summary)
+
+
+def show_table(key: str, rows: Sequence[Mapping[str, str]], description: str) -> None:
+    """Post a table for people: what comes from outside is printable in it."""
+    create_table_artifact(printable_values(rows, lines=True), key=key, description=printable(description))
+
+
+def show_markdown(key: str, text: str, description: str) -> None:
+    """Post a page for people: what comes from outside is printable in it."""
+    create_markdown_artifact(printable(text, lines=True), key=key, description=printable(description))
 
 
 def _read(place: Destination) -> Record:

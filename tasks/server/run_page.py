@@ -11,17 +11,13 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 from uuid import UUID
 
-from prefect.artifacts import (
-    create_markdown_artifact,
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
 
 from pluginyard.errors import InternalError
 from pluginyard.forms import RepositoryRequest, WatchRequest
 from pluginyard.gateways import Verdict
+from pluginyard.printable import printable
 from pluginyard.releases import (
     PackedArtifact,
     PluginBuild,
@@ -32,6 +28,7 @@ from pluginyard.releases import (
 )
 from pluginyard.reports import render_markdown, report_key
 from pluginyard.webhooks.watch import TagWatch
+from tasks.server.artifacts import show_markdown, show_table
 from tasks.steps import log, one_client, step
 
 Result = TypeVar("Result")
@@ -89,7 +86,7 @@ class RunPage:
 
     # `_sync`: in a thread of an asynchronous flow Prefect would hand out a coroutine that nobody awaits.
     def _create(self, description: str) -> None:
-        created = create_progress_artifact(0.0, description=description, _sync=True)  # type: ignore[call-arg]
+        created = create_progress_artifact(0.0, description=printable(description), _sync=True)  # type: ignore[call-arg]
         self._artifact = created if isinstance(created, UUID) else None
 
     def _update(self, reached: float) -> None:
@@ -114,9 +111,7 @@ def post_report(
 ) -> PublishedPlugin:
     """Post the report of the release as an artifact of the run, and return it as a value."""
     published = describe_published(build, artifact, publications, verdict, probe)
-    create_markdown_artifact(
-        render_markdown(published), key=report_key(build), description=f"{build.release}: {verdict.summary}"
-    )
+    show_markdown(report_key(build), render_markdown(published), f"{build.release}: {verdict.summary}")
     log(f"{'published' if published.published else 'already published'}: {published.reference}@{published.digest}")
     return published
 
@@ -124,7 +119,7 @@ def post_report(
 @step("post-table", "{plan.summary}", seconds=300, retries=3)
 def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
     """Post what became of every plugin of a repository as a table of the run."""
-    create_table_artifact(plan.report_rows(), key="published-plugins", description=f"{request.title}: {plan.summary}")
+    show_table("published-plugins", plan.report_rows(), f"{request.title}: {plan.summary}")
     for plugin in plan.of("failed"):
         if isinstance(plugin.error, InternalError):
             log("".join(traceback.format_exception(plugin.error.__cause__)))
@@ -134,5 +129,5 @@ def post_table(request: RepositoryRequest, plan: RepositoryPlan) -> None:
 @step("post-watch", "{watch.summary}", seconds=300, retries=3)
 def post_watch(request: WatchRequest, watch: TagWatch) -> None:
     """Post what became of every watched tag as a table of the run."""
-    create_table_artifact(watch.rows(), key="watched-tags", description=f"{request.title}: {watch.summary}")
+    show_table("watched-tags", watch.rows(), f"{request.title}: {watch.summary}")
     log(watch.summary)
