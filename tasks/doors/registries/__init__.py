@@ -16,7 +16,7 @@ from tasks.doors.registries.judging import PulledArtifact, judge_names, pull_art
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
-from tasks.doors.registries.repository import ArtifactRepository, OpenContent
+from tasks.doors.registries.repository import ArtifactRepository, OpenContent, find_ours
 
 
 def open_repository(
