@@ -54,6 +54,7 @@ from pluginyard.oci.quirks import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks, mat
 from pluginyard.oci.references import (
     ArtifactReference,
     Destination,
+    Scheme,
     check_repository,
     check_tag,
     parse_destination,

@@ -7,8 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from pluginyard.errors import RequestError
+from pluginyard.oci import parse_destination
+
 _WITH_PASSWORD = r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@"  # noqa: S105 (the form of an address, no password)
-_REGISTRY_WITH_USER = r"(?!oci:)(?:\w+://)?[^/]*@"
+_REGISTRY_WITH_USER = r"(?!oci:(?!//))(?:\w+://)?[^/]*@"
 
 
 def check_address(address: str) -> str:
@@ -19,9 +22,16 @@ def check_address(address: str) -> str:
 
 
 def check_registry(registry: str) -> str:
-    """Return `registry`; raise ValueError, which quotes nothing of it, where it holds a user or password."""
+    """Return `registry`; raise ValueError where it leads to no registry and no folder, or holds a user or password.
+
+    Of a password nothing is quoted.
+    """
     if re.match(_REGISTRY_WITH_USER, registry):
         raise ValueError("the registry holds a user or password: use a registry-credentials block or the environment")
+    try:
+        parse_destination(registry)
+    except RequestError as error:
+        raise ValueError(f"{error.subject}: {error.message}: {error.remedy}") from None
     return registry
 
 
