@@ -82,6 +82,7 @@ def _exit_codes() -> Iterator[tuple[str, str, str]]:
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield a row for each field of `model`, those of nested models after their own."""
+    model.model_rebuild()  # until a model is used, its annotations may be names only
     for name, field in model.model_fields.items():
         nested = _nested(field.annotation)
         shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))
