@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from pluginyard.errors import RequestError
 from pluginyard.forms import PublishRequest
+from pluginyard.oci import parse_destination
 from pluginyard.printable import printable
 from pluginyard.releases import resolve_request
 
@@ -45,6 +46,8 @@ def add_reference_arguments(parser: ArgumentParser) -> None:
 def request_from(arguments: Namespace) -> PublishRequest:
     """Return the request that the arguments make; raise RequestError for the first part that is not valid."""
     fields = {name: value for name in PublishRequest.model_fields if (value := getattr(arguments, name, None))}
+    for text in fields.get("registries", ()):
+        parse_destination(text)
     try:
         request = PublishRequest.model_validate(fields)
     except ValidationError as error:

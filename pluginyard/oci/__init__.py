@@ -8,7 +8,6 @@ from pluginyard.oci.answers import (
     error_of,
     is_done,
     parse_tags,
-    version_taken,
 )
 from pluginyard.oci.challenges import choose_challenge
 from pluginyard.oci.descriptors import (
@@ -55,10 +54,12 @@ from pluginyard.oci.quirks import IMAGE_CONFIG, UNKNOWN_CONFIG, find_quirks, mat
 from pluginyard.oci.references import (
     ArtifactReference,
     Destination,
+    Scheme,
     check_repository,
     check_tag,
     parse_destination,
     parse_reference,
 )
 from pluginyard.oci.retries import choose_delay, is_transient_answer, is_transient_status
+from pluginyard.oci.taken import is_published
 from pluginyard.oci.tokens import actions_of, check_realm, parse_token, scope_text, scopes_of

@@ -7,13 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from pluginyard.errors import (
-    AuthenticationError,
-    PluginyardError,
-    RegistryError,
-    RegistryUnavailableError,
-    VersionTakenError,
-)
+from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci.quirks import ABSENT_CODES, IMAGE_CONFIG
 from pluginyard.oci.retries import is_transient_answer
 from pluginyard.parsing import load_json
@@ -106,15 +100,6 @@ def denied(said: str, subject: str, who: str) -> AuthenticationError:
         "check user, password and rights" if who else "set REGISTRY_USERNAME and REGISTRY_PASSWORD, or run docker login"
     )
     return AuthenticationError(f"{said}, asked {who or 'anonymously'}", subject=subject, remedy=remedy)
-
-
-def version_taken(subject: str, digest: str) -> VersionTakenError:
-    """Return the error for a version tag that holds another digest."""
-    return VersionTakenError(
-        f"the version is published already, as {digest}",
-        subject=subject,
-        remedy="publish a new version, or ask for overwriting",
-    )
 
 
 def parse_tags(content: bytes, subject: str) -> list[str]:

@@ -19,14 +19,12 @@ class RegistryQuirks:
     """What the registry insists on; empty: it takes what every published plugin has."""
     api_host: str = ""
     """Host that answers the API where it is not the one in the reference."""
-    credential_keys: tuple[str, ...] = ()
-    """Names under which Docker keeps the credentials, besides the host itself."""
 
 
 # First match wins; the last row is everyone else. UNKNOWN_CONFIG is what oras 1.0.0 wrote and what
 # every published Higress plugin has; Aliyun, Docker Hub, ECR and Quay are reported to refuse EMPTY_CONFIG.
 QUIRKS = (
-    RegistryQuirks("docker.io", api_host="registry-1.docker.io", credential_keys=("https://index.docker.io/v1/",)),
+    RegistryQuirks("docker.io", api_host="registry-1.docker.io"),
     RegistryQuirks("quay.io", config_media_type=IMAGE_CONFIG),  # refuses unlisted types: solo-io/wasm#264
     RegistryQuirks("*"),
 )

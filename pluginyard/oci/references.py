@@ -1,5 +1,8 @@
 """Where artifacts go: destinations (`HOST/NAMESPACE` or `oci:PATH`) and references within them.
 
+A scheme means a registry (`oci://`, `docker://`; `http://` in plain HTTP, `https://` always with TLS); `oci:` with
+anything but `//` behind it is a folder.
+
 >>> parse_destination("registry.example.com/plugins").reference_to("request-block", "1.0.0")
 'registry.example.com/plugins/request-block:1.0.0'
 """
@@ -7,17 +10,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pluginyard.errors import RequestError
 from pluginyard.oci.digests import is_digest
 
+Scheme = Literal["", "http", "https"]
 LAYOUT_SCHEME = "oci:"
 # distribution-spec v1.1, "Pulling manifests": the grammars of a name and of a tag.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAMESPACE = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"  # RFC 1035, 2.3.1: no name server is asked for others
 _HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]{{1,5}}))?")
+_LAYOUT = re.compile(rf"{LAYOUT_SCHEME}(?!//)")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://", re.ASCII)
+_SCHEMES: dict[str, Scheme] = {"": "", "oci": "", "docker": "", "http": "http", "https": "https"}
+_AT_DIGEST = re.compile("@(?=sha256:)")
 _USER = re.compile(r"^.*@(?!sha256:)", re.DOTALL)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
@@ -30,6 +39,8 @@ class Destination:
     """Registry host with optional port; empty for a layout folder."""
     namespace: str
     """Path below the host, or the folder of the layout."""
+    scheme: Scheme = field(default="", compare=False)
+    """How the registry must be spoken to; empty: as the settings say."""
 
     @property
     def is_layout(self) -> bool:
@@ -82,26 +93,15 @@ class ArtifactReference:
 
 
 def parse_destination(text: str) -> Destination:
-    """Parse `HOST/NAMESPACE` or `oci:PATH`; raise RequestError with the remedy where it is neither."""
-    if text.startswith(LAYOUT_SCHEME):
+    """Parse `[SCHEME://]HOST/NAMESPACE` or `oci:PATH`; raise RequestError with the remedy where it is neither."""
+    if _LAYOUT.match(text):
         path = text.removeprefix(LAYOUT_SCHEME)
-        if not path:
-            raise RequestError("the layout folder has no path", subject=text, remedy="write oci:PATH")
+        if not path or not path.isprintable():
+            raise RequestError("the layout folder has no path", subject=repr(text)[1:-1], remedy="write oci:PATH")
         return Destination("", path.rstrip("/") or "/")
-    shown = _without_password(text)
-    host, _, namespace = text.removeprefix("docker://").partition("/")
-    if shown != text:
-        raise RequestError(
-            "a destination holds no user or password",
-            subject=shown,
-            remedy="write HOST/NAMESPACE; credentials are read from the environment, a block or docker login",
-        )
-    if "://" in text and not text.startswith("docker://"):
-        raise RequestError(
-            "a destination has no scheme",
-            subject=text,
-            remedy="write HOST/NAMESPACE (--plain-http for HTTP), or oci:PATH",
-        )
+    _refuse_password(text, "a destination", "HOST/NAMESPACE")
+    scheme, rest = _split_scheme(text)
+    host, _, namespace = rest.partition("/")
     found = _HOST.fullmatch(host)
     if not found or int(found[1] or 0) > 65535 or not namespace:
         raise RequestError(
@@ -109,12 +109,29 @@ def parse_destination(text: str) -> Destination:
             subject=text,
             remedy="write HOST/NAMESPACE, or oci:PATH for a folder",
         )
-    return Destination(host, check_repository(namespace, subject=text))
+    return Destination(host, check_repository(namespace, subject=text), scheme)
 
 
-def _without_password(text: str) -> str:
-    """Return `text` without what stands before an @ that begins no digest: it is quoted in errors."""
-    return text if text.startswith(LAYOUT_SCHEME) else _USER.sub("***@", text)
+def _split_scheme(text: str) -> tuple[Scheme, str]:
+    found = _SCHEME.match(text)
+    name = found[1].lower() if found else ""
+    if name not in _SCHEMES:
+        raise RequestError(
+            f"{name}:// leads to no registry",
+            subject=text,
+            remedy="write HOST/NAMESPACE, with oci://, http:// or https:// before it if need be; or oci:PATH",
+        )
+    return _SCHEMES[name], text[found.end() :] if found else text
+
+
+def _refuse_password(text: str, what: str, form: str) -> None:
+    shown = _USER.sub("***@", text)
+    if shown != text:
+        raise RequestError(
+            f"{what} holds no user or password",
+            subject=shown,
+            remedy=f"write {form}; credentials are read from the environment, a block or docker login",
+        )
 
 
 def check_repository(path: str, *, subject: str) -> str:
@@ -141,40 +158,42 @@ def check_tag(tag: str, *, subject: str) -> str:
 
 
 def parse_reference(text: str) -> ArtifactReference:
-    """Parse `HOST/REPOSITORY[:TAG|@DIGEST]` or `oci:PATH[:NAME-TAG|@DIGEST]`; no tag means `latest`.
+    """Parse `[SCHEME://]HOST/REPOSITORY[:TAG|@DIGEST]` or `oci:PATH[:NAME-TAG|@DIGEST]`; no tag means `latest`.
 
     Raises RequestError. The default tag is what a gateway assumes (image-spec, step 1 of the loader).
     """
-    if _without_password(text) != text:
-        parse_destination(text)  # says so
-    head, at, digest = text.removeprefix("docker://").partition("@")
-    if at and not is_digest(digest):
+    is_layout = bool(_LAYOUT.match(text))
+    if not is_layout:
+        _refuse_password(text, "a reference", "HOST/REPOSITORY")
+    found = _AT_DIGEST.search(text) if is_layout else re.search("@", text)  # a folder's name may hold an @
+    head, digest = (text[: found.start()], text[found.start() + 1 :]) if found else (text, "")
+    if found and not is_digest(digest):
         raise RequestError("the digest is not sha256:<64 hex>", subject=text, remedy="copy it from the report")
-    if "/" not in head and not head.startswith(LAYOUT_SCHEME):
+    if is_layout:
+        return _parse_layout_reference(head, digest, text)
+    if "/" not in _split_scheme(head)[1]:
         raise RequestError(
             "a reference begins with a registry's host",
             subject=text,
             remedy="write HOST/REPOSITORY[:TAG|@DIGEST], or oci:PATH:NAME-VERSION",
         )
-    if head.startswith(LAYOUT_SCHEME):
-        return _parse_layout_reference(head.removeprefix(LAYOUT_SCHEME), digest, text)
     path, colon, tag = head.rpartition(":")
     if not colon or "/" in tag:
-        path, tag = head, "" if at else "latest"
-    elif not at or tag:
+        path, tag = head, "" if digest else "latest"
+    elif not digest or tag:
         check_tag(tag, subject=text)
     destination = parse_destination(path)
     return ArtifactReference(destination, destination.namespace, tag, digest)
 
 
 def _parse_layout_reference(head: str, digest: str, text: str) -> ArtifactReference:
-    path, colon, tag = head.rpartition(":")
+    path, colon, tag = head.removeprefix(LAYOUT_SCHEME).rpartition(":")
     if digest or not colon or "/" in tag:
-        path, tag = head, ""
+        path, tag = head.removeprefix(LAYOUT_SCHEME), ""
     if not path or not (tag or digest):
         raise RequestError(
             "a reference into a layout folder names a tag or a digest",
             subject=text,
             remedy="write oci:PATH:NAME-VERSION or oci:PATH@sha256:…",
         )
-    return ArtifactReference(Destination("", path), "", tag, digest)
+    return ArtifactReference(parse_destination(f"{LAYOUT_SCHEME}{path}"), "", tag, digest)

@@ -51,8 +51,6 @@ def ask_once(host_version: HostVersion) -> HostVersion:
 
 def resolve_request(request: PublishRequest) -> Release:
     """Return the release that is asked for; raise RequestError before anything is looked at."""
-    for text in request.registries:
-        parse_destination(text)
     if request.tag:
         return parse_release_tag(request.tag)
     return choose_release(request.language, request.plugin, request.version)

@@ -11,7 +11,7 @@ from pluginyard.errors import RequestError
 from pluginyard.oci import parse_destination
 
 _WITH_PASSWORD = r"https?://[^/]*@|\w+://[^/@]*:[^/@]*@"  # noqa: S105 (the form of an address, no password)
-_REGISTRY_WITH_USER = r"(?!oci:)(?:\w+://)?[^/]*@"
+_REGISTRY_WITH_USER = r"(?!oci:(?!//))(?:\w+://)?[^/]*@"
 
 
 def check_address(address: str) -> str:
@@ -22,7 +22,10 @@ def check_address(address: str) -> str:
 
 
 def check_registry(registry: str) -> str:
-    """Return `registry`; raise ValueError where it is no destination; no password in it is quoted."""
+    """Return `registry`; raise ValueError where it leads to no registry and no folder, or holds a user or password.
+
+    Of a password nothing is quoted.
+    """
     if re.match(_REGISTRY_WITH_USER, registry):
         raise ValueError("the registry holds a user or password: use a registry-credentials block or the environment")
     try:

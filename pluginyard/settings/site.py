@@ -14,6 +14,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from pluginyard.errors import ConfigurationError, RequestError
+from pluginyard.oci import Scheme
 from pluginyard.parsing import FrozenModel, check_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 
@@ -154,9 +155,16 @@ class Site(FrozenModel):
         Variable("PLUGINYARD_LIMITS", "how many at once, over all workers", "as builder-go=2,registry-HOST=4", _limits),
     ] = {}
 
-    def plain_http_for(self, host: str, *, allowed: bool) -> Literal["always", "without TLS", "never"]:
-        """Return whether the registry `host` is spoken to in plain HTTP; `allowed` is what the run itself allows."""
-        if isinstance(self.plain_http, tuple) and host in self.plain_http:
+    def plain_http_for(
+        self, host: str, scheme: Scheme = "", *, allowed: bool
+    ) -> Literal["always", "without TLS", "never"]:
+        """Return whether the registry `host` is spoken to in plain HTTP.
+
+        `scheme` is that of its address, which wins; `allowed` is what the run itself allows.
+        """
+        if scheme == "https":
+            return "never"
+        if scheme == "http" or (isinstance(self.plain_http, tuple) and host in self.plain_http):
             return "always"
         return "without TLS" if allowed or self.plain_http is True else "never"
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Literal
 
-from pluginyard import oci
 from pluginyard.errors import RegistryUnavailableError, VersionTakenError
-from pluginyard.oci import Destination, StoredManifest, annotations_of, layers_of
+from pluginyard.oci import Destination, StoredManifest, layers_of
 from pluginyard.releases import PackedArtifact, PlannedPlugin, PluginBuild, RepositoryPlan, as_snapshot
+from tasks.doors.registries import find_ours
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 
@@ -30,21 +30,15 @@ def find_published(build: PluginBuild, registries: Registries, *, overwrite: boo
 
 def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bool) -> PackedArtifact | None:
     found: dict[Destination, StoredManifest] = {}
-    for reference in build.references:
-        place = reference.destination
-        stored = registries.open(place, build.release.name).find_manifest(build.release.version)
-        if stored is None:
-            continue
-        if annotations_of(stored).get(oci.FINGERPRINT) == build.fingerprint:
+    for place in build.destinations:
+        stored = find_ours(
+            registries.open(place, build.release.name),
+            build.release.version,
+            fingerprint=build.fingerprint,
+            overwrite=overwrite,
+        )
+        if stored:
             found[place] = stored
-        elif not overwrite:
-            known = annotations_of(stored)
-            raise VersionTakenError(
-                f"the version is published already, from other inputs: {stored.digest}, commit "
-                f"{known.get(oci.REVISION, 'unknown')}, builder {known.get(oci.BUILDER, 'unknown')}",
-                subject=str(reference),
-                remedy="release a new version; --overwrite moves the tag, and gateways that hold it notice late",
-            )
     if not found:
         return None
     first, manifest = next(iter(found.items()))

@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from pluginyard.errors import PluginyardError, VerificationError
 from pluginyard.gateways import Verdict
-from pluginyard.oci import Destination, StoredManifest, version_taken
+from pluginyard.oci import Destination, StoredManifest
 from pluginyard.releases import PackedArtifact, PluginBuild, Publication
-from tasks.doors.registries import ArtifactRepository, publishing, pull_artifact, write_module
+from tasks.doors.registries import ArtifactRepository, find_ours, publishing, pull_artifact, write_module
 from tasks.registries.session import Registries
 from tasks.steps import log, step
 
@@ -40,7 +40,8 @@ def push_artifact(
     """
     repositories = {place: registries.open(place, build.release.name) for place in build.destinations}
     if not overwrite and len(repositories) > 1:  # of a single one the door asks the same before it writes
-        _refuse_taken(build, artifact, repositories)
+        for repository in repositories.values():  # before the first is written to: none is left half published
+            find_ours(repository, build.release.version, digest=artifact.manifest.digest)
     states: dict[Destination, str] = {}
     publications, failures = [], []
     for place, repository in repositories.items():
@@ -93,14 +94,6 @@ def module_of(artifact: PackedArtifact, folder: Path) -> Path:
     """Return the module as it was pulled from the first destination."""
     archive = folder / "0" / artifact.layers[-1].digest.replace(":", "-")
     return write_module(archive, folder / "plugin.wasm")
-
-
-def _refuse_taken(build: PluginBuild, artifact: PackedArtifact, places: dict[Destination, ArtifactRepository]) -> None:
-    """Look at every destination before the first is written to, so that none is left half published."""
-    for place, repository in places.items():
-        stored = repository.find_manifest(build.release.version)
-        if stored is not None and stored.digest != artifact.manifest.digest:
-            raise version_taken(str(place.artifact(build.release.name, build.release.version)), stored.digest)
 
 
 def _publish(

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from pluginyard.oci import Destination
+from pluginyard.oci import Destination, Scheme
 from pluginyard.settings import Site
 from tasks.doors.registries import Access, ArtifactRepository, Connection, access_to, open_remote, open_repository
 from tasks.server import find_credentials
@@ -26,7 +26,7 @@ class Registries:
 
     def __init__(self, site: Site, *, plain_http: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._site, self._plain_http, self._clock = site, plain_http, clock
-        self._connections: dict[str, tuple[Connection, float]] = {}
+        self._connections: dict[tuple[str, Scheme], tuple[Connection, float]] = {}
         self._repositories: OrderedDict[tuple[Connection, Destination, str], ArtifactRepository] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -35,7 +35,7 @@ class Registries:
         if place.is_layout:
             return open_repository(place, name, Access(), None)
         with self._lock:
-            key = (self._connection(place.host), place, name)
+            key = (self._connection(place), place, name)
             if key not in self._repositories:
                 self._repositories[key] = open_remote(*key)
             self._repositories.move_to_end(key)
@@ -46,16 +46,16 @@ class Registries:
     def lacks_tls(self, place: Destination) -> bool:
         """Return whether the registry is spoken to in plain HTTP."""
         with self._lock:
-            return not place.is_layout and self._connection(place.host).access.plain_http
+            return not place.is_layout and self._connection(place).access.plain_http
 
-    def _connection(self, host: str) -> Connection:
-        """Return what is open at `host`, opened anew after a while; `lock` is held."""
-        now = self._clock()
-        known, used = self._connections.get(host, (None, now))
+    def _connection(self, place: Destination) -> Connection:
+        """Return what is open at the host of `place`, opened anew after a while; `lock` is held."""
+        now, host = self._clock(), place.host
+        known, used = self._connections.get((host, place.scheme), (None, now))
         if known is None:
-            access = access_to(host, self._site, plain_http=self._plain_http)
+            access = access_to(host, self._site, place.scheme, plain_http=self._plain_http)
             known = Connection(host, access, find_credentials(host, self._site))
         elif now - used > IDLE_SECONDS:
             known = known.anew()
-        self._connections[host] = (known, now)
+        self._connections[host, place.scheme] = (known, now)
         return known

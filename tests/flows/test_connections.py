@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pluginyard.oci import Destination
+from pluginyard.oci import Destination, parse_destination
 from pluginyard.settings import load_site
 from tasks.doors.registries import Credentials
 from tasks.registries import Registries
@@ -53,3 +53,9 @@ def test_of_thousands_only_the_last_are_kept(asked: list[str]) -> None:
     last = [registries.open(PLACE, str(number)) for number in range(1, 1000)][-1]
     assert registries.open(PLACE, "999") is last
     assert registries.open(PLACE, "0") is not first
+
+
+def test_http_in_one_address_is_for_the_registry_at_that_address(asked: list[str]) -> None:
+    registries = Registries(load_site({}), plain_http=False)
+    assert registries.lacks_tls(parse_destination("http://r.example.com/plugins"))
+    assert not registries.lacks_tls(OTHER)

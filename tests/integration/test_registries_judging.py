@@ -131,3 +131,21 @@ def test_a_registry_that_lists_no_tags_to_us_leaves_rule_t2_unchecked_and_says_s
     main(["verify", f"{faulty_proxy.host}/{repository.name}:1.0.0", "--plain-http", "--output", "json"])
     findings = json.loads(capsys.readouterr().out)["verdict"]["findings"]
     assert [(found["rule"], found["level"]) for found in findings if found["rule"] == "T2"] == [("T2", "I")]
+
+
+@pytest.mark.parametrize("form", ["http://{}", "oci://{} --plain-http", "docker://{} --plain-http", "{} --plain-http"])
+def test_an_address_that_a_report_prints_is_read_back_with_its_scheme(
+    form: str, open_registry: RunningRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = place_in(open_registry).open(new_name())
+    artifact = make_artifact(repository.name)
+    push_version(repository, artifact.manifest, artifact.blobs, "1.0.0")
+    main(["inspect", *form.format(f"{open_registry.host}/{repository.name}:1.0.0").split(), "--output", "json"])
+    assert json.loads(capsys.readouterr().out)["digest"] == artifact.manifest.digest
+
+
+def test_an_address_with_https_is_never_spoken_to_in_the_clear(
+    open_registry: RunningRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["inspect", f"https://{open_registry.host}/team/x:1.0.0", "--plain-http"]) == 8
+    assert "does not speak HTTPS" in capsys.readouterr().err

@@ -174,6 +174,8 @@ def test_with_plain_http_asked_for_what_speaks_tls_is_still_spoken_to_over_tls(
     assert {host: access_to(host, site, plain_http=True).plain_http for host in asked} == asked
     assert {host: access_to(host, site, plain_http=False).plain_http for host in asked} == dict.fromkeys(asked, False)
     assert access_to("named.example.com", site, plain_http=False).plain_http, "and is not asked"
+    assert access_to("any.example.com", site, "http", plain_http=False).plain_http, "as its address says"
+    assert not access_to(open_registry.host, site, "https", plain_http=True).plain_http
     assert access_to(open_registry.host, Site(plain_http=True), plain_http=False).plain_http
     assert time.monotonic() - began < 3
 

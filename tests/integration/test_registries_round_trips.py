@@ -9,9 +9,17 @@ import pytest
 
 from pluginyard.errors import VersionTakenError
 from pluginyard.oci import Destination
-from tasks.doors.registries import ArtifactRepository, move_latest, open_repository, pull_artifact, push_version
+from tasks.doors.registries import (
+    ArtifactRepository,
+    Credentials,
+    move_latest,
+    open_repository,
+    pull_artifact,
+    push_version,
+)
 from tests.machine.artifacts import FAST, SampleArtifact, make_artifact, new_name
 from tests.machine.faulty_proxy import Fault, FaultyProxy
+from tests.machine.registries import RunningRegistry
 
 
 def published(proxy: FaultyProxy) -> tuple[ArtifactRepository, SampleArtifact]:
@@ -46,18 +54,20 @@ def test_blobs_are_pulled_side_by_side(faulty_proxy: FaultyProxy, tmp_path: Path
         assert pulled.blob(digest).read_bytes() == content
 
 
-def test_the_first_blob_goes_on_with_the_upload_that_the_login_opened(faulty_proxy: FaultyProxy) -> None:
+def test_a_login_costs_no_upload_and_the_tag_is_looked_at_right_before_and_right_after(
+    faulty_proxy: FaultyProxy,
+) -> None:
     name = new_name()
     artifact = make_artifact(name)
     repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), name, FAST, None)
     repository.log_in()
     push_version(repository, artifact.manifest, artifact.blobs, "1.0.0", is_free=True)
-    assert faulty_proxy.count("POST", "/blobs/uploads") == len(artifact.blobs), "with the one of the login"
+    assert faulty_proxy.count("POST", "/blobs/uploads") == len(artifact.blobs), "none for the login"
     assert faulty_proxy.count("GET", "/manifests/1.0.0") == 2, "right before and right after"
     assert repository.find_manifest("1.0.0") == artifact.manifest
 
 
-def test_a_login_s_upload_that_cannot_be_gone_on_with_is_begun_anew(faulty_proxy: FaultyProxy) -> None:
+def test_an_upload_that_fails_is_begun_anew_after_a_login(faulty_proxy: FaultyProxy) -> None:
     name = new_name()
     artifact = make_artifact(name)
     repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), name, FAST, None)
@@ -74,3 +84,15 @@ def test_a_version_that_is_taken_meanwhile_is_not_moved(faulty_proxy: FaultyProx
     with pytest.raises(VersionTakenError):
         push_version(repository, other.manifest, other.blobs, "1.0.0", is_free=True)
     assert repository.find_manifest("1.0.0") == first.manifest
+
+
+def test_a_login_asks_nothing_where_the_password_is_known_to_be_right(
+    faulty_proxy: FaultyProxy, basic_registry: RunningRegistry
+) -> None:
+    faulty_proxy.upstream = basic_registry.host
+    credentials = Credentials(basic_registry.username, basic_registry.password, "the test")
+    repository = open_repository(Destination(faulty_proxy.host, "team/plugins"), new_name(), FAST, credentials)
+    assert repository.log_in() == "the test"
+    before = faulty_proxy.count()
+    assert repository.log_in() == "the test"
+    assert faulty_proxy.count() == before

@@ -16,7 +16,7 @@ from tasks.doors.registries.judging import PulledArtifact, judge_names, pull_art
 from tasks.doors.registries.layout_folder import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
-from tasks.doors.registries.repository import ArtifactRepository, OpenContent
+from tasks.doors.registries.repository import ArtifactRepository, OpenContent, find_ours
 
 
 def open_repository(
@@ -40,6 +40,6 @@ def open_remote(connection: Connection, destination: Destination, name: str) -> 
 
 def open_place(place: Destination, site: Site, *, plain_http: bool) -> ArtifactRepository:
     """Open what `place` itself names, by the settings and credentials that this machine has without Prefect."""
-    access = access_to(place.host, site, plain_http=plain_http)
+    access = access_to(place.host, site, place.scheme, plain_http=plain_http)
     credentials = None if place.is_layout else find_machine_credentials(place.host, os.environ)
     return open_repository(place, "", access, credentials)

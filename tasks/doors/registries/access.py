@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from pluginyard.oci import find_quirks, origin_of
+from pluginyard.oci import Scheme, find_quirks, origin_of
 from pluginyard.settings import Site
 from tasks.doors.registries.failures import is_plain_http
 
@@ -46,13 +46,13 @@ class Credentials:
         return self.username == IDENTITY_TOKEN_USER
 
 
-def access_to(host: str, site: Site, *, plain_http: bool) -> Access:
+def access_to(host: str, site: Site, scheme: Scheme = "", *, plain_http: bool) -> Access:
     """Return how the registry `host` is reached; with `plain_http` the run allows HTTP where there is no TLS.
 
     So one run can publish to a local registry and a public one, and the public one's password is never sent in the
     clear.
     """
-    rule = site.plain_http_for(host, allowed=plain_http)
+    rule = site.plain_http_for(host, scheme, allowed=plain_http)
     plain = bool(host) and (rule == "always" or (rule == "without TLS" and not speaks_tls(host)))
     return Access(plain_http=plain, ca_bundle=site.ca_bundle)
 

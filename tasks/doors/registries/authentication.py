@@ -91,6 +91,11 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
         """Return whether the registry has asked who we are."""
         return self._challenge is not None
 
+    @property
+    def is_accepted(self) -> bool:
+        """Return whether the registry has accepted the credentials that it asked for."""
+        return self.is_asked and self._credentials is not None and self._trial.accepted
+
     def load_configs(self, container: Container, configs: list[str] | None = None) -> None:
         """Read no configuration: oras-py would have Docker's win over what was given; see credentials.py."""
 

@@ -45,14 +45,14 @@ class PasswordTrial:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._accepted = False
+        self.accepted = False
         self.refused = ""
         """What the registry said when it refused them, before it had ever accepted them."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait until nobody else tries the password; at once where it is known to be right."""
-        if self._accepted:
+        if self.accepted:
             yield
             return
         with self._turn:
@@ -60,11 +60,11 @@ class PasswordTrial:
 
     def accept(self) -> None:
         """Note that the registry knows the password: a later refusal is about rights, of one repository."""
-        self._accepted = True
+        self.accepted = True
 
     def refuse(self, said: str) -> None:
         """Note that the registry refuses the password."""
-        if not self._accepted:
+        if not self.accepted:
             self.refused = said
 
 

@@ -1,43 +1,56 @@
-"""Read Docker's configuration file and ask its credential helpers.
+"""What `docker login` left on this machine, read by Docker's SDK: `config.json`, and the helpers that it names.
 
-Source: docker/cli `config.json` (`auths`, `credHelpers`, `credsStore`) and docker-credential-helpers' protocol:
-`docker-credential-NAME get`, the server on standard input, JSON on standard output.
+Ours is what fails in the SDK: it goes on without credentials where the file cannot be read, skips entries with a plain
+user name and password, and runs helpers without a time limit, found by this process's PATH, their words let through.
 """
 
 from __future__ import annotations
 
 import base64
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from docker import auth, credentials
+from docker.credentials.constants import PROGRAM_PREFIX
+from docker.credentials.errors import process_store_error
+from docker.errors import DockerException
+
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci import find_quirks
 from pluginyard.parsing import load_json
 from tasks.doors.registries.access import IDENTITY_TOKEN_USER, Credentials
 
 _HELPER_SECONDS = 10.0
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_NOT_FOUND = "credentials not found"  # what a helper says where it has none, with exit code 1
 
 
 def find_docker_credentials(host: str, path: Path, environment: Mapping[str, str]) -> Credentials | None:
     """Return what Docker would use for `host`; raise ConfigurationError where its store is out of order."""
-    config = _read_config(path)
-    keys = (host, *find_quirks(host).credential_keys)
-    helpers = _mapping(config.get("credHelpers"))
-    for key in keys:
-        if key in helpers:
-            return _ask_helper(str(helpers[key]), key, environment)
-    store = config.get("credsStore")
-    if store:
-        answers = (_ask_helper(str(store), key, environment) for key in keys)
-        found = next((answer for answer in answers if answer), None)
-        if found:
-            return found
-    return _find_inline(_mapping(config.get("auths")), keys, path)
+    config, origin = _read_config(path), f"docker configuration {path}"
+    entries = {key: _completed(entry) for key, entry in _mapping(config.get("auths")).items()}
+    try:
+        auths = auth.AuthConfig.parse_auth({key: entry for key, entry in entries.items() if entry}, raise_on_error=True)
+    except (ValueError, DockerException):
+        raise ConfigurationError("an entry of auths is not base64", subject=origin, remedy="run docker login") from None
+    helpers, store = _mapping(config.get("credHelpers")), config.get("credsStore") or None
+    for name in (*helpers.values(), *filter(None, [store])):
+        if not isinstance(name, str) or not _HELPER_NAME.fullmatch(name):  # it becomes the name of a program
+            subject = str(name)[:80]
+            raise ConfigurationError("not a credential helper's name", subject=subject, remedy="check config.json")
+    known = _Config({"auths": auths, "credHelpers": helpers, "credsStore": store}, dict(environment))
+    return _credentials(known.resolve_authconfig(host) or {}, origin)
+
+
+def _credentials(found: Mapping[str, Any], origin: str) -> Credentials | None:
+    if "ServerAddress" in found:
+        origin = "docker credential store"
+    if token := found.get("IdentityToken"):
+        return Credentials(IDENTITY_TOKEN_USER, str(token), origin)
+    username, password = (found.get(name) or found.get(name.lower()) for name in ("Username", "Password"))
+    return Credentials(str(username), str(password), origin) if username and password else None
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -51,67 +64,56 @@ def _read_config(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _find_inline(auths: dict[str, Any], keys: tuple[str, ...], path: Path) -> Credentials | None:
-    for key, entry in auths.items():
-        if key in keys or _host_of(key) in keys:
-            found = _read_entry(_mapping(entry), f"docker configuration {path}")
-            if found:
-                return found
-    return None
+def _completed(entry: Any) -> dict[str, Any]:
+    """Return an entry as the SDK reads it; an empty one where it says nothing."""
+    plain = _mapping(entry)
+    if plain.get("identitytoken") or plain.get("auth"):
+        return plain
+    pair = f"{plain.get('username') or ''}:{plain.get('password') or ''}"
+    return {"auth": base64.b64encode(pair.encode()).decode()} if pair != ":" else {}
 
 
-def _read_entry(entry: dict[str, Any], origin: str) -> Credentials | None:
-    if entry.get("identitytoken"):
-        return Credentials(IDENTITY_TOKEN_USER, str(entry["identitytoken"]), origin)
-    if entry.get("username") and entry.get("password"):
-        return Credentials(str(entry["username"]), str(entry["password"]), origin)
-    try:
-        text = base64.b64decode(str(entry.get("auth") or ""), validate=True).decode()
-    except ValueError:
-        raise ConfigurationError("an entry of auths is not base64", subject=origin, remedy="run docker login") from None
-    username, _, password = text.partition(":")
-    return Credentials(username, password, origin) if username and password else None
+class _Config(auth.AuthConfig):
+    """Ask helpers of ours."""
+
+    def _get_store_instance(self, name: str) -> credentials.Store:
+        return _Helper(name, self._credstore_env)  # type: ignore[attr-defined]  # the stubs lack it
 
 
-def _ask_helper(name: str, key: str, environment: Mapping[str, str]) -> Credentials | None:
-    if not _HELPER_NAME.fullmatch(name):  # it becomes the name of a program
-        raise ConfigurationError("not a credential helper's name", subject=name[:80], remedy="check config.json")
-    program = f"docker-credential-{name}"
-    try:
-        done = subprocess.run(  # noqa: S603 (a name, no path; no shell)
-            [program, "get"],
-            input=key.encode(),
-            capture_output=True,
-            timeout=_HELPER_SECONDS,
-            check=False,
-            env=dict(environment),
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        reason = "does not answer" if isinstance(error, subprocess.TimeoutExpired) else "cannot be run"
-        raise ConfigurationError(
-            f"Docker's credential helper {reason}", subject=program, remedy="install or unlock it"
-        ) from None
-    if done.returncode == 0:
-        return _read_answer(program, done.stdout)
-    if _NOT_FOUND in (done.stdout + done.stderr).decode("utf-8", "replace"):
-        return None
-    raise ConfigurationError("Docker's credential helper fails", subject=program, remedy="unlock or repair it")
+class _Helper(credentials.Store):
+    """Run a credential helper that the given environment finds, for a limited time, its words kept to ourselves."""
 
+    def __init__(self, program: str, environment: Mapping[str, str]) -> None:
+        self.program, self.environment = f"{PROGRAM_PREFIX}{program}", environment
+        self.exe = shutil.which(self.program, path=environment.get("PATH"))
 
-def _read_answer(program: str, answer: bytes) -> Credentials | None:
-    try:
-        entry = load_json(answer)
-        username, secret = str(entry["Username"]), str(entry["Secret"])
-    except (ValueError, KeyError, TypeError):
-        raise ConfigurationError(
-            "Docker's credential helper answers something else", subject=program, remedy="repair it"
-        ) from None
-    return Credentials(username, secret, "docker credential store") if username and secret else None
+    def get(self, server: str | bytes) -> Any:
+        """Return user name and secret; raise ConfigurationError, which names the helper and quotes nothing of it."""
+        try:
+            return super().get(server)  # type: ignore[no-untyped-call]
+        except credentials.CredentialsNotFound:
+            raise
+        except credentials.StoreError:
+            raise self._broken("fails", "unlock or repair it") from None
+        except subprocess.TimeoutExpired:
+            raise self._broken("does not answer", "install or unlock it") from None
+        except OSError:
+            raise self._broken("cannot be run", "install or unlock it") from None
+        except (ValueError, KeyError, TypeError):
+            raise self._broken("answers something else", "repair it") from None
 
+    def _execute(self, subcmd: str, data_input: bytes) -> bytes:
+        command, limit = [self.exe or self.program, subcmd], _HELPER_SECONDS
+        try:
+            done = subprocess.run(  # noqa: S603 (a name, no path; no shell)
+                command, input=data_input, capture_output=True, timeout=limit, check=True, env=self.environment
+            )
+        except subprocess.CalledProcessError as error:
+            raise process_store_error(error, self.program) from None
+        return done.stdout
 
-def _host_of(key: str) -> str:
-    """Return the host of a key that older Dockers wrote as an address, `https://HOST/v1/`."""
-    return re.sub(r"^https?://", "", key).partition("/")[0]
+    def _broken(self, how: str, remedy: str) -> ConfigurationError:
+        return ConfigurationError(f"Docker's credential helper {how}", subject=self.program, remedy=remedy)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

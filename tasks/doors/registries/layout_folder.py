@@ -15,12 +15,11 @@ from pluginyard.oci import (
     blobs_of,
     digest_of_file,
     read_manifest,
-    version_taken,
     wrong_manifest,
 )
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.layout_store import LayoutStore
-from tasks.doors.registries.repository import OpenContent, PushedBlob
+from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
 
 REPOSITORY = "io.pluginyard.repository"
@@ -30,7 +29,7 @@ IndexEntry = dict[str, Any]
 
 
 class LayoutRepository:
-    """One plugin's artifacts in a folder; see `Repository` for what the methods promise."""
+    """One plugin's artifacts in a folder; see `ArtifactRepository` for what the methods promise."""
 
     def __init__(self, destination: Destination, name: str, access: Access):
         self.host = ""
@@ -41,8 +40,14 @@ class LayoutRepository:
     def __str__(self) -> str:
         return str(self._destination)
 
+    def reference_to(self, tag_or_digest: str) -> str:
+        """Return the reference of an artifact that is here, or may be."""
+        if ":" in tag_or_digest:
+            return f"{self}@{tag_or_digest}"
+        return str(self._destination.artifact(self.name, tag_or_digest))
+
     def log_in(self) -> str:
-        """Prove that the folder can be written; return `anonymous`."""
+        """Make the folder a layout that can be written; return `anonymous`."""
         self._store.prepare()
         return "anonymous"
 
@@ -52,7 +57,7 @@ class LayoutRepository:
         digest = tag_or_digest if ":" in tag_or_digest else str(entry["digest"]) if entry else ""
         if not digest or (entry is None and not self._store.blob_path(digest).is_file()):
             return None
-        subject = self._subject(tag_or_digest)
+        subject = self.reference_to(tag_or_digest)
         content = self._store.read_small_blob(digest)
         manifest = read_manifest(content, str(entry.get("mediaType", "")) if entry else "", subject)
         if manifest.digest != digest:
@@ -65,12 +70,12 @@ class LayoutRepository:
         return tuple(tag for tag in tags if tag)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Tell whether the blob is there, as long as it should be."""
+        """Return whether the blob is there, as long as it should be."""
         path = self._store.blob_path(descriptor.digest)
         return path.is_file() and path.stat().st_size == descriptor.size
 
     def is_intact(self, manifest: StoredManifest) -> bool:
-        """Tell whether the blobs of `manifest` are what their digests say."""
+        """Return whether the blobs of `manifest` are what their digests say."""
         return all(map(self._is_whole, blobs_of(manifest, str(self))))
 
     def _is_whole(self, descriptor: Descriptor) -> bool:
@@ -104,7 +109,7 @@ class LayoutRepository:
         self._store.change_index(self._entering(manifest, tag, replace))
         stored = self.find_manifest(manifest.digest)
         if stored is None:
-            raise wrong_manifest(manifest.digest, self._subject(manifest.digest), _RESTORE)
+            raise wrong_manifest(manifest.digest, self.reference_to(manifest.digest), _RESTORE)
         return stored.digest
 
     def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
@@ -138,8 +143,8 @@ class LayoutRepository:
                 return entries if known else [*entries, entry]
             ref_name = self._ref_name(tag)
             taken = [other for other in entries if _annotations(other).get(REF_NAME) == ref_name]
-            if not replace and any(other["digest"] != manifest.digest for other in taken):
-                raise version_taken(self._subject(tag), str(taken[0]["digest"]))
+            if not replace:
+                find_ours(self, tag, digest=manifest.digest)
             bare = [e for e in entries if e["digest"] == manifest.digest and not _annotations(e)]
             kept = [other for other in entries if other not in taken and other not in bare]
             return [*kept, {**entry, "annotations": {REF_NAME: ref_name, REPOSITORY: self.name}}]
@@ -162,11 +167,6 @@ class LayoutRepository:
 
     def _ref_name(self, tag: str) -> str:
         return self._destination.artifact(self.name, tag).layout_tag
-
-    def _subject(self, tag_or_digest: str) -> str:
-        if ":" in tag_or_digest:
-            return f"{self}@{tag_or_digest}"
-        return str(self._destination.artifact(self.name, tag_or_digest))
 
 
 def _annotations(entry: IndexEntry) -> dict[str, str]:

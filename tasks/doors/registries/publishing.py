@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from pluginyard.errors import RegistryError, RegistryUnavailableError
-from pluginyard.oci import VERSION, Descriptor, StoredManifest, annotations_of, blobs_of, children_of, version_taken
+from pluginyard.oci import VERSION, Descriptor, StoredManifest, annotations_of, blobs_of, children_of
 from pluginyard.versions import LATEST, LatestChoice, choose_latest, choose_newest_stable
 from tasks.doors.registries.remote import TagMovedError
-from tasks.doors.registries.repository import ArtifactRepository, OpenContent
+from tasks.doors.registries.repository import ArtifactRepository, OpenContent, find_ours
 
 _THREADS = 4
 _LATEST_TRIES = 5
@@ -35,11 +35,8 @@ def push_version(
     raised before anything is uploaded, unless `overwrite`. Who looked a moment ago says `is_free`: then only the
     tag itself is guarded. Whatever breaks off leaves no tag behind.
     """
-    stored = None if is_free else repository.find_manifest(version_tag)
-    if stored is not None and stored.digest == manifest.digest:
+    if not is_free and find_ours(repository, version_tag, digest=manifest.digest, overwrite=overwrite):
         return "already-there"
-    if stored is not None and not overwrite:
-        raise version_taken(f"{repository}:{version_tag}", stored.digest)
     push_blobs(repository, blobs_of(manifest, str(repository)), blobs, mount_from=mount_from)
     repository.push_manifest(manifest, version_tag, replace=overwrite)
     return "published"
@@ -117,14 +114,13 @@ def copy_artifact(
     """Copy a manifest or index with everything in it, byte for byte; return its digest.
 
     Blobs are mounted within one registry, else streamed through a temporary file. An index is copied with
-    all its manifests. `tag` is set last, under the rule of `push_artifact`.
+    all its manifests. `tag` is set last, under the rule of `push_version`.
     """
     manifest = source.find_manifest(digest)
     if manifest is None:
         raise RegistryError(f"there is no {digest}", subject=str(source), remedy="check the digest")
-    stored = target.find_manifest(tag) if tag else None
-    if stored is not None and stored.digest != manifest.digest and not overwrite:
-        raise version_taken(f"{target}:{tag}", stored.digest)
+    if tag:
+        find_ours(target, tag, digest=manifest.digest, overwrite=overwrite)
     for child in children_of(manifest, str(source)):
         copy_artifact(source, target, child.digest)
     for descriptor in blobs_of(manifest, str(source)):

@@ -14,13 +14,12 @@ from pluginyard.oci import (
     add_query,
     read_manifest,
     scopes_of,
-    version_taken,
     wrong_manifest,
 )
 from tasks.doors.registries import downloads
 from tasks.doors.registries.client import RegistryClient
 from tasks.doors.registries.connection import Connection
-from tasks.doors.registries.repository import OpenContent, PushedBlob
+from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
 from tasks.doors.registries.streams import OutgoingBlob
 
 _EMPTY = {"Content-Length": "0"}
@@ -42,13 +41,18 @@ class RemoteRepository(RegistryClient):
     def __str__(self) -> str:
         return self.subject
 
+    def reference_to(self, tag_or_digest: str) -> str:
+        """Return the reference of an artifact that is here, or may be."""
+        return f"{self}{'@' if ':' in tag_or_digest else ':'}{tag_or_digest}"
+
     def log_in(self) -> str:
-        """Have the registry accept the credentials, as `docker login` does; return where they came from.
+        """Have the registry accept the credentials as `docker login` does, unless it has; return where they came from.
 
         `anonymous` where there are none, or none were asked for. A stranger who was asked who they are shows that they
         may push, by an upload that the registry clears away: nothing else would say so before the first blob.
         """
-        self.attempts.run(self._ping)
+        if not self.auth.is_accepted:
+            self.attempts.run(self._ping)
         if self.auth.is_asked and not self.auth.who:
             self.attempts.run(self._start_upload)
         return self.auth.used
@@ -56,7 +60,7 @@ class RemoteRepository(RegistryClient):
     def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
         """Return the manifest, digest verified; None only where the registry says that there is none."""
         url = self.url_of(self.container.manifest_url(tag_or_digest))
-        subject = self._subject(tag_or_digest)
+        subject = self.reference_to(tag_or_digest)
         try:
             response = self.attempts.run(lambda: self.do_request(url, headers=_ACCEPTED))
         except AbsentError:
@@ -96,21 +100,22 @@ class RemoteRepository(RegistryClient):
         after, which leaves a race of different contents a window of milliseconds, and reports it. With it,
         and by digest, the registry's own word on what it stored is enough: others may replace it as well.
         """
-        may_replace = replace or not tag
-        if tag and not may_replace:
-            self._check_free(tag, manifest)
+        guarded = "" if replace or not tag else tag
+        if guarded:
+            find_ours(self, guarded, digest=manifest.digest)
         url = self.url_of(self.container.manifest_url(tag or manifest.digest))
         headers = {"Content-Type": manifest.media_type}
         response = self.attempts.run(lambda: self.do_request(url, "PUT", manifest.content, headers))
-        if may_replace and response.headers.get("Docker-Content-Digest") == manifest.digest:
+        if not guarded and response.headers.get("Docker-Content-Digest") == manifest.digest:
             return manifest.digest
-        stored = self.find_manifest(tag or manifest.digest)
-        if stored and tag and not may_replace and stored.digest != manifest.digest:
-            raise version_taken(self._subject(tag), stored.digest)
+        if guarded:
+            stored = find_ours(self, guarded, digest=manifest.digest)
+        else:
+            stored = self.find_manifest(tag or manifest.digest)
         if stored is None or stored.digest != manifest.digest:
             raise TagMovedError(
                 f"the registry took {manifest.digest} and returns {stored.digest if stored else 'nothing'}",
-                subject=self._subject(tag or manifest.digest),
+                subject=self.reference_to(tag or manifest.digest),
                 remedy="another client moved the tag, or the registry rewrites manifests",
             )
         return stored.digest
@@ -154,11 +159,3 @@ class RemoteRepository(RegistryClient):
                 raise
             return ""
         return None if response.status_code == 201 else self._get_location(response, self.container)
-
-    def _check_free(self, tag: str, manifest: StoredManifest) -> None:
-        stored = self.find_manifest(tag)
-        if stored is not None and stored.digest != manifest.digest:
-            raise version_taken(self._subject(tag), stored.digest)
-
-    def _subject(self, tag_or_digest: str) -> str:
-        return f"{self}{'@' if ':' in tag_or_digest else ':'}{tag_or_digest}"

@@ -47,7 +47,9 @@ def test_every_form_refuses_an_address_with_a_password_and_repeats_nothing_of_it
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_refuses_a_registry_with_a_password_and_repeats_nothing_of_it(form: type[BaseModel]) -> None:
-    for registry in (f"robot:{SECRET}@r.example.com/p", f"https://robot:{SECRET}@r.example.com/p"):
+    for place in ("r.example.com/p", "https://r.example.com/p", "oci://r.example.com/p"):
+        scheme, _, host = place.rpartition("//")
+        registry = f"{scheme}{'//' if scheme else ''}robot:{SECRET}@{host}"
         with pytest.raises(ValidationError, match="use a registry-credentials block") as refusal:
             form.model_validate(fields_of(form, registry=registry))
         assert SECRET not in str(refusal.value)
@@ -57,8 +59,20 @@ def test_every_form_refuses_a_registry_with_a_password_and_repeats_nothing_of_it
 def test_addresses_without_one_are_taken(form: type[BaseModel]) -> None:
     for address in FREE:
         form.model_validate(fields_of(form, address))
-    for registry in ("r.example.com:5000/p", "oci:/home/me@work/out", "localhost/p"):
+    for registry in ("r.example.com:5000/p", "oci:/home/me@work/out", "localhost/p", "oci://r/p", "http://r:5000/p"):
         form.model_validate(fields_of(form, registry=registry))
+
+
+@pytest.mark.parametrize("registry", ["r.example.com", "ftp://r.example.com/p", "/srv/out", "oci:", "oci:///out", ""])
+def test_what_is_no_registry_and_no_folder_is_refused_by_forms_and_settings_alike(registry: str) -> None:
+    for form in FORMS:
+        with pytest.raises(ValidationError, match="oci:PATH"):
+            form.model_validate(fields_of(form, registry=registry))
+    with pytest.raises(ConfigurationError, match="oci:PATH"):
+        load_configuration(f"registries: ['{registry}']")
+    if registry:  # an empty variable is an unset one
+        with pytest.raises(ConfigurationError, match="oci:PATH"):
+            load_site({"PLUGINYARD_REGISTRIES": registry})
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -70,7 +84,9 @@ def test_the_server_judges_an_address_by_the_pattern_of_the_form(form: type[Base
     for address in FREE:
         assert re.search(of_address["pattern"], address)
     of_registry = properties["registries"]["items"]["pattern"]
-    assert re.search(of_registry, "r.example.com/p")
+    for registry in ("r.example.com/p", "oci://r.example.com/p", "oci:/home/me@work/out"):
+        assert re.search(of_registry, registry)
+    assert not re.search(of_registry, f"oci://robot:{SECRET}@r.example.com/p")
     assert not re.search(of_registry, f"robot:{SECRET}@r.example.com/p")
 
 
