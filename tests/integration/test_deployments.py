@@ -14,7 +14,7 @@ import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_valid_setting_names
 
-from deployments.register.work_pools import RUN_ENVIRONMENT, TYPES, load_template
+from deployments.register.pool_templates import RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError
 from tests.machine.deployed_server import PROJECT, DeployedServer, Listener, await_that, listen
 from tests.machine.prefect_server import run_prefect_server
@@ -252,10 +252,9 @@ def test_the_settings_of_a_fresh_site_are_kept_from_then_on(deployed: DeployedSe
 
 
 def test_every_prefect_setting_of_ours_is_one_of_the_locked_prefect() -> None:
-    texts = [
-        (PROJECT / "deployments" / name).read_text() for name in ("compose.yaml", "Dockerfile", "yard.py", "up.py")
-    ]
-    texts.append((PROJECT / "docs" / "operate.md").read_text())
+    files = ("compose.yaml", "Dockerfile", "local/services.py", "register/pool_templates.py")
+    texts = [(PROJECT / "deployments" / name).read_text() for name in files]
+    texts += [(PROJECT / name).read_text() for name in ("pluginyard/settings/local.py", "docs/operate.md")]
     named = {name.rstrip("_") for text in texts for name in re.findall(r"PREFECT_[A-Z0-9_]+", text)}
     assert len(named) > 20
     known = _get_valid_setting_names(Settings) | {"PREFECT_HOME", "PREFECT_PROFILE"}
