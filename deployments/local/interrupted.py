@@ -1,6 +1,6 @@
 """Schedule the runs again that were under way on this machine: `make down` does so, once its workers have ended.
 
-Without that they are missed 90 seconds after the next start, if anybody listens by then.
+Without that they are missed 90 seconds after the next start, if the automations are registered.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ PATHS = (
     "PLUGINYARD_CACHE",
     "PLUGINYARD_ENVOY",
 )
-# 127.0.0.2 is loopback too, but nobody means that by accident.
+# 127.0.0.2 is loopback too, but not by accident.
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 _SHORTEST_PASSWORD = 12
@@ -115,7 +115,7 @@ def read_local_settings(
 
 
 def _choose_password(host: str, environment: Mapping[str, str], file: Path, read: Callable[[Path], str]) -> str:
-    """Return the password of a server on `host`: beyond this machine, anybody could read its secrets without one."""
+    """Return the password of a server on `host`: beyond this machine its secrets are open without one."""
     given = environment.get(SERVER_PASSWORD, "")
     if not given and host in LOOPBACK:
         return ""

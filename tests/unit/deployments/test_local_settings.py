@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local.services import WORKER, describe
+from deployments.local.services import SERVER, WORKER, describe
 from deployments.local.settings import find_settings
 from pluginyard.settings import CLIENT_PASSWORD, SERVER_PASSWORD, Site
 from pluginyard.settings.local import PATHS, RESULTS
@@ -28,8 +28,8 @@ def test_paths_are_those_of_where_make_up_is_typed(tmp_path: Path, monkeypatch: 
 
 
 def test_every_setting_of_a_site_that_is_a_path_is_among_them() -> None:
-    told = (field.description or "" for field in Site.model_fields.values())
-    paths = [text for text in told if re.search(r": [^:]*\b(?:file|folder|path) (?:of|with|for)\b", text)]
+    shown = (field.description or "" for field in Site.model_fields.values())
+    paths = [text for text in shown if re.search(r": [^:]*\b(?:file|folder|path) (?:of|with|for)\b", text)]
     assert {text.partition(":")[0].partition(",")[0] for text in paths} <= set(PATHS)
     assert len(paths) == 5
 
@@ -56,9 +56,9 @@ def test_the_line_to_export_gives_a_client_the_password_and_does_not_show_it(
     (tmp_path / "a state" / "run").mkdir(parents=True)
     (tmp_path / "a state" / "run" / "server.json").touch()
     settings = find_settings(environment)
-    told = describe(settings)
-    assert settings.password not in told
-    lines = "\n".join(re.findall(r"export .*", told))
+    shown = describe(settings)
+    assert settings.password not in shown
+    lines = "\n".join(re.findall(r"export .*", shown))
     shell = ["/bin/sh", "-c", f"{lines}\necho $PREFECT_API_URL $PREFECT_API_AUTH_STRING"]
     done = subprocess.run(shell, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True)
     assert shlex.split(done.stdout) == [settings.api, settings.password]
@@ -75,10 +75,10 @@ def test_every_variable_of_make_up_is_explained_where_it_is_operated() -> None:
     files = ("deployments/local/settings.py", "deployments/register/automations.py", "pluginyard/settings/local.py")
     code = "".join((PROJECT / name).read_text() for name in files)
     (section,) = re.findall(r"## One machine\n(.*?)\n## ", (PROJECT / "docs" / "operate.md").read_text(), re.DOTALL)
-    told = set(re.findall(r"P[A-Z_]+[A-Z]", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))))
+    shown = set(re.findall(r"P[A-Z_]+[A-Z]", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))))
     of_a_site = set(PATHS)
-    assert set(re.findall(r'"(PLUGINYARD_[A-Z_]+)"', code)) - of_a_site <= told
-    assert len(told) > 8
+    assert set(re.findall(r'"(PLUGINYARD_[A-Z_]+)"', code)) - of_a_site <= shown
+    assert len(shown) > 8
 
 
 def test_the_settings_of_a_workers_own_machine_are_those_of_make_up() -> None:
@@ -87,4 +87,11 @@ def test_the_settings_of_a_workers_own_machine_are_those_of_make_up() -> None:
     settings = dict(line.strip().partition("=")[::2] for line in block.splitlines() if line.strip())
     assert {name: settings.get(name) for name in WORKER} == WORKER
     assert {"PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_UI_URL", RESULTS} <= set(settings)
-    assert settings["PLUGINYARD_ENGINE"] == "container"
+    assert (settings["PLUGINYARD_ENGINE"], settings["DO_NOT_TRACK"]) == ("container", "1")
+
+
+def test_nothing_that_make_up_or_the_run_image_starts_sends_telemetry(tmp_path: Path) -> None:
+    settings = find_settings({"PLUGINYARD_STATE": str(tmp_path), "DO_NOT_TRACK": ""})
+    image = dict(re.findall(r"([A-Z_]+)=(\S+)", (PROJECT / "deployments" / "Dockerfile").read_text()))
+    for started in ({**settings.environment, **SERVER}, image):
+        assert (started["DO_NOT_TRACK"], started["PREFECT_SERVER_ANALYTICS_ENABLED"]) == ("1", "false")
