@@ -27,7 +27,7 @@ class CausalOrdering(memory.CausalOrdering):
 
 
 def is_before(event: UUID, when: float) -> bool:
-    """Tell whether an event was made before `when` (seconds since 1970); False where its id does not say.
+    """Return whether an event was made before `when` (seconds since 1970); False where its id does not say.
 
     The first 48 bits of a UUID of version 7 are the milliseconds of its making (RFC 9562, section 5.7).
     """

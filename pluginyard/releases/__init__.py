@@ -11,6 +11,7 @@ from pluginyard.releases.batch import (
     plan_plugins,
     refuse_twins,
 )
+from pluginyard.releases.interrupted import UNDER_WAY, judge_interrupted
 from pluginyard.releases.keys import ASKED_BY_LABEL, COMMIT_LABEL, UNSUCCESSFUL, release_key, stands_for
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.releases.plan import (

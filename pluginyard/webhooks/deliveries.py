@@ -22,7 +22,7 @@ from pluginyard.webhooks.events import EventRepository, IrrelevantError, Malform
 
 _DELIVERY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Compared with where no repository is trusted, so that the answer takes as long as for one that is.
-_SECRET_OF_NONE = "nobody's secret, which signs nothing"  # noqa: S105 (no secret opens anything with it)
+_SECRET_OF_NONE = "the secret of no repository, which signs nothing"  # noqa: S105 (no secret opens anything with it)
 
 
 @dataclass(frozen=True)

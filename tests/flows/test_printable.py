@@ -14,7 +14,7 @@ from pluginyard.errors import BuildError
 from pluginyard.releases import Release
 from pluginyard.sources import Source
 from tasks.server.artifacts import show_markdown, show_table
-from tasks.statuses import told_at_commit
+from tasks.statuses import commit_status
 from tasks.steps import log
 from tests.machine.hostile_texts import HOSTILE_TEXTS, is_harmless
 from tests.machine.status_forge import run_status_forge
@@ -63,7 +63,7 @@ def test_the_status_of_a_commit_shows_what_it_quotes(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv("PLUGINYARD_GITHUB_API", forge.url)
         for text in HOSTILE_TEXTS.values():
             source = Source("https://forge.example.com/acme/plugins.git", str(tmp_path), "c" * 40, 0)
-            with pytest.raises(BuildError), told_at_commit(source, Release("go", "x", "1.0.0")):
+            with pytest.raises(BuildError), commit_status(source, Release("go", "x", "1.0.0")):
                 raise BuildError(f"it says {text}")
         said = [call.document["description"] for call in forge.calls if call.document["state"] == "failure"]
     assert len(said) == len(HOSTILE_TEXTS)

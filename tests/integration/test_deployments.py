@@ -14,7 +14,7 @@ import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_valid_setting_names
 
-from deployments.register.work_pools import RUN_ENVIRONMENT, TYPES, load_template
+from deployments.register.pool_templates import RUN_ENVIRONMENT, TYPES, load_template
 from pluginyard.errors import ConfigurationError
 from tests.machine.deployed_server import PROJECT, DeployedServer, Listener, await_that, listen
 from tests.machine.prefect_server import run_prefect_server
@@ -38,12 +38,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> It
     with run_prefect_server(home) as server:
         found = DeployedServer(server.url, home)
         settings = {"PLUGINYARD_NOTIFY_URL": listener.url, "PLUGINYARD_LIMITS": "builder-go=2"}
-        told = found.command("deployments.register", **settings)
+        shown = found.command("deployments.register", **settings)
         settings |= {"REGISTRY_USERNAME": "robot", "REGISTRY_PASSWORD": "s3cret-of-the-registry"}
-        told += found.command("deployments.register", "--credentials", "acme", "--host", "r.example.com", **settings)
-        assert "s3cret" not in told
-        told = found.command("deployments.register", "--deploy", **settings)
-        assert f"deployments: {len(DEPLOYMENTS)} made" in told
+        shown += found.command("deployments.register", "--credentials", "acme", "--host", "r.example.com", **settings)
+        assert "s3cret" not in shown
+        shown = found.command("deployments.register", "--deploy", **settings)
+        assert f"deployments: {len(DEPLOYMENTS)} made" in shown
         yield found
 
 
@@ -162,13 +162,13 @@ def test_a_failed_run_is_told_to_the_webhook(deployed: DeployedServer, listener:
     run = deployed.start("publish-plugin/on-demand", {"repository": "/nowhere", "tag": TAG})
     message = 'the "registry" {{ is }} down\nsecond line'
     deployed.set_state(run["id"], "FAILED", name="Failed", message=message)
-    told = await_that(lambda: [item for item in listener.received if item["flow_run_id"] == run["id"]], "a call", 180)
-    assert told[0]["path"] == "/hook?token=s3cret-of-the-hook"
-    assert told[0]["type"] == "application/json"
-    assert told[0]["message"] == message
-    assert told[0]["deployment"] == "on-demand"
-    assert told[0]["url"] == f"{deployed.url.removesuffix('/api')}/runs/flow-run/{run['id']}"
-    assert message in told[0]["text"]
+    shown = await_that(lambda: [item for item in listener.received if item["flow_run_id"] == run["id"]], "a call", 180)
+    assert shown[0]["path"] == "/hook?token=s3cret-of-the-hook"
+    assert shown[0]["type"] == "application/json"
+    assert shown[0]["message"] == message
+    assert shown[0]["deployment"] == "on-demand"
+    assert shown[0]["url"] == f"{deployed.url.removesuffix('/api')}/runs/flow-run/{run['id']}"
+    assert message in shown[0]["text"]
 
 
 def test_a_crashed_run_begins_again(deployed: DeployedServer) -> None:
@@ -252,11 +252,9 @@ def test_the_settings_of_a_fresh_site_are_kept_from_then_on(deployed: DeployedSe
 
 
 def test_every_prefect_setting_of_ours_is_one_of_the_locked_prefect() -> None:
-    texts = [
-        (PROJECT / "deployments" / name).read_text()
-        for name in ("compose.yaml", "Dockerfile", "local/settings.py", "local/__main__.py")
-    ]
-    texts.append((PROJECT / "docs" / "operate.md").read_text())
+    files = ("compose.yaml", "Dockerfile", "local/services.py", "register/pool_templates.py")
+    texts = [(PROJECT / "deployments" / name).read_text() for name in files]
+    texts += [(PROJECT / name).read_text() for name in ("pluginyard/settings/local.py", "docs/operate.md")]
     named = {name.rstrip("_") for text in texts for name in re.findall(r"PREFECT_[A-Z0-9_]+", text)}
     assert len(named) > 20
     known = _get_valid_setting_names(Settings) | {"PREFECT_HOME", "PREFECT_PROFILE"}

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployments.github_action import choose_arguments, choose_environment
-from pluginyard.errors import RequestError
-from tests.machine.action_runner import ActionRun, plain_environment, run_action
+from tests.machine.action_runner import HOSTILE, ActionRun, plain_environment, run_action
 from tests.machine.example_repository import commit, git, make_repository
 from tests.machine.registries import RunningRegistry
 from tests.machine.warm_toolchains import warm_cache
@@ -23,7 +21,6 @@ TRAPS = (
     *("yaml", "uvicorn", "flows", "deployments", "prefect", "sitecustomize"),
     *("hashlib", "venv", "pip", "runpy", "ensurepip", "encodings", "site"),
 )
-HOSTILE = ("$(touch marker)", "`touch marker`", "x; touch marker", 'x" || touch marker #', "x\ntouch marker", "--help")
 Run = Callable[..., ActionRun]
 
 
@@ -59,7 +56,7 @@ def run(tmp_path: Path, workspace: Path, tools: Path, cache: Path) -> Run:
             "PLUGINYARD_CACHE": str(cache),
             "PLUGINYARD_ENGINE": "host",
         }
-        python = {"python": str(_python_that_tells(tmp_path))}
+        python = {"python": str(_python_that_records(tmp_path))}
         done = run_action(PROJECT, tmp_path, python | inputs, github, {**plain_environment(), **own, **environment})
         assert not list(workspace.rglob("marker")), "code of the workspace was run"
         assert "\nREGISTRY_" not in (tmp_path / "installs-with").read_text(), "the password is there while it installs"
@@ -68,11 +65,11 @@ def run(tmp_path: Path, workspace: Path, tools: Path, cache: Path) -> Run:
     return run
 
 
-def _python_that_tells(folder: Path) -> Path:
+def _python_that_records(folder: Path) -> Path:
     """Return a Python for the Install step that writes its environment to `folder` first."""
     found = folder / "python"
-    told = folder / "installs-with"
-    found.write_text(f'#!/bin/sh\nenv >> "{told}"\nexec "{sys.executable}" "$@"\n')
+    record = folder / "installs-with"
+    found.write_text(f'#!/bin/sh\nenv >> "{record}"\nexec "{sys.executable}" "$@"\n')
     found.chmod(0o755)
     return found
 
@@ -123,25 +120,6 @@ def test_no_expression_is_written_into_a_script() -> None:
         assert item["description"], name
         assert isinstance(item["default"], str), name
     assert {"plugin_type", "plugin_name", "version"} <= set(document["inputs"])
-
-
-@pytest.mark.parametrize("value", HOSTILE)
-def test_a_value_is_one_argument_that_is_no_option(value: str) -> None:
-    arguments = choose_arguments({"INPUT_PLUGIN_NAME": value, "INPUT_VERSION": value, "GITHUB_WORKSPACE": "/w"})
-    assert arguments == ["--repository=/w", f"--plugin={value}", "--language=go", f"--version={value}"]
-    assert choose_arguments({"GITHUB_REF": f"refs/tags/{value}"}) == ["--repository=.", f"--tag={value}"]
-
-
-def test_inputs_are_over_the_environment_and_not_handed_on() -> None:
-    given = {"INPUT_REGISTRY_PASSWORD": "new", "REGISTRY_PASSWORD": "old", "IMAGE_REGISTRY": "r.example.com"}
-    assert choose_environment(given) == {"REGISTRY_PASSWORD": "new", "IMAGE_REGISTRY": "r.example.com"}
-    assert choose_environment({})["IMAGE_REGISTRY_SERVICE"].startswith("higress-registry.")
-
-
-def test_a_typed_version_may_have_the_leading_v() -> None:
-    assert "--version=1.2.3" in choose_arguments({"INPUT_PLUGIN_NAME": "x", "INPUT_VERSION": "v1.2.3"})
-    with pytest.raises(RequestError, match="neither"):
-        choose_arguments({"GITHUB_REF": "refs/heads/main"})
 
 
 def test_the_workflow_to_copy_hands_on_every_name_and_pins_the_checkout() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -76,6 +77,16 @@ def test_a_manual_call_starts_the_plugin_it_names(receiver: RunningReceiver, on_
     }
 
 
+def test_a_tag_of_gitea_starts_its_run(receiver: RunningReceiver, on_tag_server: PrefectServer) -> None:
+    fixture = json.loads((ROOT / "tests" / "fixtures" / "gitea" / "push-tag.json").read_text())
+    tag = "wasm-go-block-v1.0.8"
+    delivery = sent("push", fixture["body"] | {"ref": f"refs/tags/{tag}", "repository": {"full_name": REPOSITORY}})
+    own = {"X-Gitea-Signature": delivery.headers["X-Hub-Signature-256"].removeprefix("sha256=")}
+    answer = receiver.ask("POST", "/github", fixture["headers"] | delivery.headers | own, delivery.body)
+    assert (answer.status, answer.document["status"]) == (202, "started")
+    assert [run["id"] for run in runs_of(on_tag_server, tag)] == [answer.document["flow_run"]]
+
+
 def test_a_ping_is_answered_and_starts_nothing(receiver: RunningReceiver) -> None:
     answer = receiver.post(sent("ping", {**recorded("ping"), "repository": {"full_name": REPOSITORY}}))
     assert (answer.status, answer.document["status"]) == (200, "ignored")
@@ -93,7 +104,7 @@ def test_the_ping_of_the_guide_is_answered(receiver: RunningReceiver) -> None:
 
 def test_without_a_server_or_a_secret_it_does_not_start(tmp_path: Path) -> None:
     plain = {name: text for name, text in os.environ.items() if not name.startswith(("PREFECT_", "PLUGINYARD_"))}
-    told = []
+    shown = []
     for environment in ({}, {"PREFECT_API_URL": "http://127.0.0.1:9/api"}):
         done = subprocess.run(
             [sys.executable, "-m", "deployments.receiver", "--port", str(free_port())],
@@ -104,9 +115,9 @@ def test_without_a_server_or_a_secret_it_does_not_start(tmp_path: Path) -> None:
             timeout=60,
         )
         assert done.returncode == 3
-        told.append(done.stderr)
-    assert "PREFECT_API_URL: no Prefect server is named" in told[0]
-    assert "PLUGINYARD_GITHUB_SECRETS_FILE: no repository is trusted" in told[1]
+        shown.append(done.stderr)
+    assert "PREFECT_API_URL: no Prefect server is named" in shown[0]
+    assert "PLUGINYARD_GITHUB_SECRETS_FILE: no repository is trusted" in shown[1]
 
 
 def test_a_replay_is_refused_by_its_id_and_by_its_body(receiver: RunningReceiver, on_tag_server: PrefectServer) -> None:

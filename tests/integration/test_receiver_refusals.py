@@ -42,8 +42,8 @@ def test_what_is_forged_malformed_or_replayed_leaves_no_run_and_no_event(
     runs, events = ids(on_tag_server.read("flow_runs")), ids(github_events(on_tag_server))
     answers = {name: receiver.write(delivery, **changed) for name, (_, delivery, changed) in REFUSED.items()}
     assert {name: answer.status for name, answer in answers.items()} == {name: row[0] for name, row in REFUSED.items()}
-    told = {answer.text for answer in answers.values() if answer.status != 422}
-    assert told == {'{"status":"refused"}', "Invalid HTTP request received."}, "a stranger learns nothing"
+    shown = {answer.text for answer in answers.values() if answer.status != 422}
+    assert shown == {'{"status":"refused"}', "Invalid HTTP request received."}, "who knows no secret learns nothing"
     nothing = [tag_event("push-tag-deleted"), tag_event("push-tag-created", f"wasm-go-x-v{'9' * 5000}.0.0")]
     assert [receiver.post(sent("push", payload)).status for payload in nothing] == [200, 200]
 
@@ -68,13 +68,13 @@ def test_there_is_nothing_else_to_ask_for(receiver: RunningReceiver) -> None:
         assert receiver.ask("GET", path, {}).status == 404
 
 
-def test_a_body_of_no_told_length_is_bounded_too(receiver: RunningReceiver) -> None:
+def test_a_body_of_no_declared_length_is_bounded_too(receiver: RunningReceiver) -> None:
     headers = {**PUSH.headers, "Transfer-Encoding": "chunked"}
     parts = [b"x" * 4096] * (MOST_BYTES // 4096 + 1)
     assert receiver.ask("POST", "/github", headers, iter(parts)).status == 413
 
 
-def test_no_more_is_read_than_the_length_that_was_told(receiver: RunningReceiver) -> None:
+def test_no_more_is_read_than_the_declared_length(receiver: RunningReceiver) -> None:
     assert receiver.write(PUSH, "Content-Length: 7").status == 400, "seven bytes of it are no JSON object"
 
 

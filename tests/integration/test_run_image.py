@@ -88,10 +88,10 @@ def test_the_image_runs_the_command_line_as_no_root_and_keeps_no_wheel(start: St
     )
     container = start("sh", "-c", script)
     assert container.wait(timeout=200)["StatusCode"] == 0, container.logs()
-    told = container.logs().decode()
-    assert told.startswith(f"10001\n10001 {ENGINE_GROUP}\nusage: pluginyard publish")
-    assert "git version" in told
-    assert "'/requirements': No such file" in told
+    shown = container.logs().decode()
+    assert shown.startswith(f"10001\n10001 {ENGINE_GROUP}\nusage: pluginyard publish")
+    assert "git version" in shown
+    assert "'/requirements': No such file" in shown
 
 
 def test_a_secret_that_cannot_be_read_ends_the_command(start: Start, tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_one_image_is_server_deployer_worker_and_receiver(start: Start, tmp_path
     parameters = [part for name, value in request.items() for part in ("--param", f"{name}={json.dumps(value)}")]
     run = start("prefect", "deployment", "run", "publish-plugin/on-demand", "--watch", *parameters, **beside)
     assert run.wait(timeout=400)["StatusCode"] == 1, "the run fails, for there is no such repository"
-    told = worker.logs().decode()
-    assert "SourceError" in told, told[-3000:]
+    shown = worker.logs().decode()
+    assert "SourceError" in shown, shown[-3000:]
     for container in (server, setup, worker, receiver):
         assert PASSWORD.partition(":")[2] not in container.logs().decode()
         assert PASSWORD.partition(":")[2] not in json.dumps(container.attrs["Config"])

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -29,7 +30,7 @@ TAG = "wasm-go-request-block-v1.0.0"
 
 
 @dataclass
-class Yard:
+class LocalServices:
     """Run `make up` and `make down` as a user would, with a state of its own."""
 
     folder: Path
@@ -81,122 +82,131 @@ class Yard:
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    found = Yard(tmp_path, free_port(together=2))
+def local(tmp_path: Path) -> Iterator[LocalServices]:
+    found = LocalServices(tmp_path, free_port(together=2))
     warm_cache(tmp_path / "cache")
     yield found
     found.command("down")
 
 
-def test_up_publishes_goes_down_and_comes_back_with_its_history(yard: Yard) -> None:
-    secrets = yard.folder / "secrets.yaml"
-    secrets.write_text(json.dumps({REPOSITORY: {"secrets": SECRET, "clone_url": str(yard.folder / "example")}}))
-    told = yard.up(
+def test_up_publishes_goes_down_and_comes_back_with_its_history(local: LocalServices) -> None:
+    secrets = local.folder / "secrets.yaml"
+    secrets.write_text(json.dumps({REPOSITORY: {"secrets": SECRET, "clone_url": str(local.folder / "example")}}))
+    shown = local.up(
         PLUGINYARD_GITHUB_SECRETS_FILE=os.path.relpath(secrets, PROJECT),
-        PLUGINYARD_REGISTRIES=f"oci:{yard.folder / 'layout'}",
+        PLUGINYARD_REGISTRIES=f"oci:{local.folder / 'layout'}",
         PLUGINYARD_URL="https://plugins.example.com",
     )
-    assert "https://plugins.example.com\n" in told
-    assert f"http://127.0.0.1:{yard.port}" in told
-    pages = yard.call("/ui-settings")
+    assert "https://plugins.example.com\n" in shown
+    assert f"http://127.0.0.1:{local.port}" in shown
+    pages = local.call("/ui-settings")
     assert (pages["api_url"], pages["default_ui"]) == ("https://plugins.example.com/api", "v1")
-    assert "password" not in told
-    started = yard.pids()
+    assert "password" not in shown
+    started = local.pids()
     assert set(started) == {"server", "worker-1", "receiver"}
-    run = _publish(yard)
-    _publish_by_webhook(yard)
-    yard.up()
-    assert yard.pids() == started, "a second up starts nothing"
+    run = _publish(local)
+    _publish_by_webhook(local)
+    _sends_no_telemetry(local)
+    local.up()
+    assert local.pids() == started, "a second up starts nothing"
 
-    interrupted = _start(yard, "wasm-go-prompt-embed-v0.2.0")
-    _await(lambda: yard.call(f"/api/flow_runs/{interrupted}")["state_name"] == "Running")
-    typed_elsewhere = yard.command("down", PLUGINYARD_PORT=str(free_port()))
+    interrupted = _start(local, "wasm-go-prompt-embed-v0.2.0")
+    _await(lambda: local.call(f"/api/flow_runs/{interrupted}")["state_name"] == "Running")
+    typed_elsewhere = local.command("down", PLUGINYARD_PORT=str(free_port()))
     assert typed_elsewhere.returncode == 0
     assert "not scheduled again" not in typed_elsewhere.stderr
     for name, pid in started.items():
         assert not _lives(pid), name
-    assert "nothing ran" in yard.command("down").stdout
+    assert "nothing ran" in local.command("down").stdout
 
-    yard.up()
-    assert yard.call(f"/api/flow_runs/{run}")["state_name"] == "Completed"
-    _ended(yard, interrupted)
-    states = yard.call(f"/api/flow_run_states/?flow_run_id={interrupted}")
+    local.up()
+    assert local.call(f"/api/flow_runs/{run}")["state_name"] == "Completed"
+    _ended(local, interrupted)
+    states = local.call(f"/api/flow_run_states/?flow_run_id={interrupted}")
     assert "AwaitingRetry" in {state["name"] for state in states}, "what was under way has begun again"
-    again = yard.pids()
+    again = local.pids()
     os.killpg(again["worker-1"], signal.SIGKILL)
-    yard.up()
-    assert yard.pids()["server"] == again["server"]
-    assert yard.pids()["worker-1"] != again["worker-1"], "what died is started again"
+    local.up()
+    assert local.pids()["server"] == again["server"]
+    assert local.pids()["worker-1"] != again["worker-1"], "what died is started again"
 
 
-def test_a_server_that_listens_beyond_loopback_has_a_password(yard: Yard) -> None:
-    yard.host = "127.0.0.2"
-    refused = yard.command("up", PREFECT_SERVER_API_AUTH_STRING="admin:short")
+def test_a_server_that_listens_beyond_loopback_has_a_password(local: LocalServices) -> None:
+    local.host = "127.0.0.2"
+    refused = local.command("up", PREFECT_SERVER_API_AUTH_STRING="admin:short")
     assert refused.returncode == 3
     assert "PREFECT_SERVER_API_AUTH_STRING" in refused.stderr
     assert "short" not in refused.stderr
-    assert not yard.pids()
+    assert not local.pids()
 
-    told = yard.up()
-    file = yard.state / "password"
+    shown = local.up()
+    file = local.state / "password"
     password = file.read_text().strip()
-    assert str(file) in told
-    assert password not in told
+    assert str(file) in shown
+    assert password not in shown
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(urllib.error.HTTPError) as unauthorized:
-        yard.call("/api/block_documents/filter", {"include_secrets": True})
+        local.call("/api/block_documents/filter", {"include_secrets": True})
     assert unauthorized.value.code == 401
-    yard.password = password
-    assert yard.call("/api/deployments/name/publish-plugin/on-demand")["work_pool_name"] == "pluginyard"
-    workers = _await(lambda: yard.call("/api/work_pools/pluginyard/workers/filter", {}))
+    local.password = password
+    assert local.call("/api/deployments/name/publish-plugin/on-demand")["work_pool_name"] == "pluginyard"
+    workers = _await(lambda: local.call("/api/work_pools/pluginyard/workers/filter", {}))
     assert workers[0]["status"] == "ONLINE", "the worker knows the password"
-    for pid in yard.pids().values():
+    for pid in local.pids().values():
         assert password not in Path(f"/proc/{pid}/cmdline").read_text()
-    for log in (yard.state / "log").iterdir():
+    for log in (local.state / "log").iterdir():
         assert password.partition(":")[2] not in log.read_text(), log.name
 
     file.chmod(0o644)
-    refused = yard.command("up")
+    refused = local.command("up")
     assert (refused.returncode, "others can read" in refused.stderr) == (3, True)
     file.chmod(0o600)
-    yard.host = "127.0.0.1"
-    refused = yard.command("up")
+    local.host = "127.0.0.1"
+    refused = local.command("up")
     assert (refused.returncode, "make down" in refused.stderr) == (3, True)
 
 
-def _publish(yard: Yard) -> str:
-    make_repository(yard.folder / "example")
-    run = _start(yard, TAG)
-    _ended(yard, run)
-    index = json.loads((yard.folder / "layout" / "index.json").read_text())
+def _publish(local: LocalServices) -> str:
+    make_repository(local.folder / "example")
+    run = _start(local, TAG)
+    _ended(local, run)
+    index = json.loads((local.folder / "layout" / "index.json").read_text())
     names = {item["annotations"]["org.opencontainers.image.ref.name"] for item in index["manifests"]}
     assert names == {"request-block-1.0.0", "request-block-latest"}
     return run
 
 
-def _publish_by_webhook(yard: Yard) -> None:
+def _publish_by_webhook(local: LocalServices) -> None:
     """Send a signed push, and print how long it took; on a machine that does nothing else, below ten seconds."""
     before = time.monotonic()
-    answer = RunningReceiver(yard.port + 1, yard.state / "log" / "receiver.log").post(tag_delivery("push", TAG))
+    answer = RunningReceiver(local.port + 1, local.state / "log" / "receiver.log").post(tag_delivery("push", TAG))
     assert (answer.status, answer.document["status"]) == (202, "started"), answer
     run = answer.document["flow_run"]
-    _await(lambda: yard.call(f"/api/flow_runs/{run}")["start_time"])
+    _await(lambda: local.call(f"/api/flow_runs/{run}")["start_time"])
     print(f"from the signed webhook to the running run: {time.monotonic() - before:.1f} s")
-    _ended(yard, run)
+    _ended(local, run)
 
 
-def _start(yard: Yard, tag: str) -> str:
-    deployment = yard.call("/api/deployments/name/publish-plugin/on-demand")["id"]
-    layout = f"oci:{yard.folder / 'layout'}"
-    asked = {"repository": str(yard.folder / "example"), "tag": tag, "registries": [layout]}
-    made = yard.call(f"/api/deployments/{deployment}/create_flow_run", {"parameters": {"request": asked}})
+def _sends_no_telemetry(local: LocalServices) -> None:
+    for name, pid in local.pids().items():
+        assert b"DO_NOT_TRACK=1" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"), name
+    assert local.call("/api/admin/settings")["server"]["analytics_enabled"] is False
+    for log in (local.state / "log").iterdir():
+        assert not re.search("telemetry|amplitude|analytics", log.read_text(), re.IGNORECASE), log.name
+
+
+def _start(local: LocalServices, tag: str) -> str:
+    deployment = local.call("/api/deployments/name/publish-plugin/on-demand")["id"]
+    layout = f"oci:{local.folder / 'layout'}"
+    asked = {"repository": str(local.folder / "example"), "tag": tag, "registries": [layout]}
+    made = local.call(f"/api/deployments/{deployment}/create_flow_run", {"parameters": {"request": asked}})
     run: str = made["id"]
     return run
 
 
-def _ended(yard: Yard, run: str) -> None:
+def _ended(local: LocalServices, run: str) -> None:
     def ended() -> Any:
-        found = yard.call(f"/api/flow_runs/{run}")
+        found = local.call(f"/api/flow_runs/{run}")
         return found if found["state_type"] in ("COMPLETED", "FAILED", "CANCELLED") else None
 
     state = _await(ended, 400)

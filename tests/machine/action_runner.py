@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+# What nobody means as a name or a tag.
+HOSTILE = ("$(touch marker)", "`touch marker`", "x; touch marker", 'x" || touch marker #', "x\ntouch marker", "--help")
 _EXPRESSION = re.compile(r"\$\{\{\s*([a-z0-9_.]+)\s*\}\}")
 
 

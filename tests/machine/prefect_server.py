@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from deployments.local.__main__ import SERVER
+from deployments.local.services import SERVER
 from tests.machine.loopback import direct, free_port, json_request
 from tests.machine.turns import cache_folder
 

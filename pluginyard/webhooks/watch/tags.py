@@ -1,7 +1,7 @@
 """Which tags of watched repositories start a release: the registry says what is published, so nothing is remembered.
 
 A published version never moves: a tag that leads to another commit than what is published under its version
-is told of, and starts nothing.
+is reported, and starts nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DAY = 86400
 
 TagState = Literal["failed", "halted", "moved", "too old", "missing", "started", "under way", "ignored", "published"]
 
-# What needs somebody's attention comes first.
+# What needs attention comes first.
 _ORDER: tuple[TagState, ...] = get_args(TagState)
 
 
@@ -48,7 +48,7 @@ class WatchedTag:
 
     @property
     def key(self) -> str:
-        """Return what tells this release from all others, and from the same one in other registries."""
+        """Return the key of this release, which differs for the same one in other registries."""
         return f"{self.repository}@{self.name}@{self.commit}"
 
     @property
@@ -104,14 +104,14 @@ class TagWatch:
             raise BatchError(
                 f"{len(bad)} of {len(self.tags)} could not be watched or published:\n    " + "\n    ".join(lines),
                 subject=subject,
-                remedy="mend them; the next watch looks again, and does only what is missing",
+                remedy="fix them; the next watch looks again, and does only what is missing",
             )
 
 
 def choose_watched_tags(request: WatchRequest, repository: str, found: Iterable[SourceTag], now: float) -> TagWatch:
     """Choose which tags of a repository are looked up in the registries; `now` in seconds since the epoch.
 
-    A name that is not a release tag is told of with the reason, unless it is old: somebody may have meant one.
+    A name that is not a release tag is reported with the reason, unless it is old: it may be meant as one.
     """
     asked = [tag for tag in found if fnmatchcase(tag.name, request.tags)]
     since = now - request.newer_than_days * DAY if request.newer_than_days else 0
@@ -175,7 +175,7 @@ def for_tag(request: WatchRequest, tag: WatchedTag) -> PublishRequest:
 
 
 def is_shared(request: PublishRequest) -> bool:
-    """Tell whether a webhook for the tag would ask for the same: nothing but repository and tag."""
+    """Return whether a webhook for the tag would ask for the same: nothing but repository and tag."""
     return request.model_dump(exclude_defaults=True).keys() == {"repository", "tag"}
 
 

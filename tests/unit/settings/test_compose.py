@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.local import __main__ as up
+from deployments.local.services import SERVER, WORKER
 from pluginyard.settings import check_site_variable
 
 DEPLOYMENTS = Path(__file__).parents[3] / "deployments"
@@ -108,7 +108,7 @@ def test_the_run_image_installs_only_what_its_base_lacks(tmp_path: Path, missing
 
 def test_make_up_sets_what_the_run_image_sets() -> None:
     image = dict(re.findall(r"(PREFECT_[A-Z0-9_]+)=(\S+)", (DEPLOYMENTS / "Dockerfile").read_text()))
-    for name, value in {**up.SERVER, **up.WORKER}.items():
+    for name, value in {**SERVER, **WORKER}.items():
         assert image[name] == value, name
 
 

@@ -4,7 +4,7 @@ from pluginyard.errors import RegistryError
 from pluginyard.forms import WatchRequest
 from pluginyard.sources import Source, SourceTag
 from pluginyard.webhooks.watch import DAY, TagWatch, WatchedTag, choose_watched_tags, judge_old, merge
-from pluginyard.webhooks.watch.old_tags import MOST_TOLD
+from pluginyard.webhooks.watch.old_tags import MOST_REPORTED
 
 NOW = 1_800_000_000
 URL, OTHER_URL = "https://github.com/acme/plugins.git", "https://github.com/acme/others.git"
@@ -38,7 +38,7 @@ def test_old_tags_that_are_published_are_only_counted() -> None:
 def test_of_many_the_newest_few_of_each_repository_are_told_and_the_rest_in_one_row() -> None:
     watch = judge_old(merge([old(100), old(1, OTHER_URL)]), nowhere)
     names = [tag.name for tag in watch.tags if tag.repository == URL]
-    assert names == [*(f"wasm-go-block-v1.{number}.0" for number in range(MOST_TOLD)), ""]
+    assert names == [*(f"wasm-go-block-v1.{number}.0" for number in range(MOST_REPORTED)), ""]
     assert [tag.reason for tag in watch.tags if not tag.name] == ["90 more like these, with older commits"]
     assert [tag.name for tag in watch.tags if tag.repository == OTHER_URL] == ["wasm-go-block-v1.0.0"]
 

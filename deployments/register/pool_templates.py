@@ -1,4 +1,4 @@
-"""Work pools: Prefect's own template of a pool's type, with the defaults of deployments/work-pools/TYPE.yaml."""
+"""Templates of work pools: Prefect's own of a pool's type, with the defaults of work-pools/TYPE.yaml."""
 
 from __future__ import annotations
 
