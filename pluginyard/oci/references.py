@@ -97,7 +97,8 @@ def parse_destination(text: str) -> Destination:
     if _LAYOUT.match(text):
         path = text.removeprefix(LAYOUT_SCHEME)
         if not path or not path.isprintable():
-            raise RequestError("the layout folder has no path", subject=repr(text)[1:-1], remedy="write oci:PATH")
+            said = "the layout folder has no path" if not path else "the path holds a character that cannot be shown"
+            raise RequestError(said, subject=text, remedy="write oci:PATH")
         return Destination("", path.rstrip("/") or "/")
     _refuse_password(text, "a destination", "HOST/NAMESPACE")
     scheme, rest = _split_scheme(text)
