@@ -10,14 +10,14 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Failed
 
-from deployments.receiver.runs import Runs, StartedRun
+from deployments.receiver.runs import StartedRun, start_run
 from flows.watch_tags import watch_tags
 from pluginyard.forms import WatchRequest
 from pluginyard.releases import release_key
 from pluginyard.webhooks import Delivery, judge_delivery
 from tests.machine.example_repository import git
 from tests.machine.github import REPOSITORY, SECRET, call, sent, tag_event
-from tests.machine.judged import ORG_SECRET, trusted
+from tests.machine.judged import GITHUB, ORG_SECRET, trusted
 from tests.machine.watched import FORGE, TAG, release, runs_of, set_state, states
 
 
@@ -34,9 +34,13 @@ def delivered(event: str, tag: str, commit: str) -> StartedRun:
     changed = {"head_commit": {"id": commit}} if event == "push" else {}
     delivery = sent(event, tag_event(kinds[event], tag, **changed))
     headers = {name.lower(): text for name, text in delivery.headers.items()}
-    judged = judge_delivery(headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
+    judged = judge_delivery(GITHUB, headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
     assert isinstance(judged, Delivery)
-    return asyncio.run(Runs("publish-plugin/on-tag", 8).start(judged))
+    return started(judged)
+
+
+def started(delivery: Delivery) -> StartedRun:
+    return asyncio.run(start_run("publish-plugin/on-tag", delivery, 8))
 
 
 def test_a_watch_and_the_webhooks_of_a_tag_are_one_run_whoever_is_first(
@@ -80,21 +84,20 @@ def called(version: str) -> Delivery:
         "workflow_dispatch", call("workflow-dispatch", {"plugin_name": "a", "version": version}), ORG_SECRET
     )
     headers = {name.lower(): text for name, text in delivery.headers.items()}
-    judged = judge_delivery(headers, delivery.body, {"*": trusted(ORG_SECRET)})
+    judged = judge_delivery(GITHUB, headers, delivery.body, {"*": trusted(ORG_SECRET)})
     assert isinstance(judged, Delivery)
     return judged
 
 
 def test_a_manual_call_that_comes_again_starts_nothing_until_its_run_failed(deployment: UUID) -> None:
-    runs = Runs("publish-plugin/on-tag", 8)
-    first, again = asyncio.run(runs.start(called("1.0.0"))), asyncio.run(runs.start(called("1.0.0")))
+    first, again = started(called("1.0.0")), started(called("1.0.0"))
     assert (again.id, first.is_new, again.is_new) == (first.id, True, False)
     for _ in range(2):
         set_state(runs_of(deployment)[0], Failed(message="RegistryUnavailableError"))
-        second = asyncio.run(runs.start(called("1.0.0")))
+        second = started(called("1.0.0"))
         assert (second.is_new, second.id != first.id) == (True, True)
-        assert asyncio.run(runs.start(called("1.0.0"))).id == second.id
-    assert asyncio.run(runs.start(called("1.0.1"))).is_new
+        assert started(called("1.0.0")).id == second.id
+    assert started(called("1.0.1")).is_new
     assert len(runs_of(deployment)) == 4
 
 
