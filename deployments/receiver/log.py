@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 
+from pluginyard.printable import printable
+
 
 class EscapedFormatter(logging.Formatter):
     """Escape what is not printable: newlines that forge a record, escape sequences, bidi controls."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (as logging calls it)
         """Return the record's line."""
-        return _escape(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
     def formatException(self, ei: logging._SysExcInfoType) -> str:  # noqa: N802 (as logging calls it)
         """Return a traceback, indented, so that no line of it looks like a record."""
-        return "\n".join(f"    {_escape(line)}" for line in super().formatException(ei).split("\n"))
-
-
-def _escape(text: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+        return "\n".join(f"    {printable(line)}" for line in super().formatException(ei).split("\n"))

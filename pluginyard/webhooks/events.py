@@ -58,7 +58,8 @@ EventReader: TypeAlias = Callable[[Mapping[str, Any], EventRepository], Requeste
 
 
 def request_tag(tag: str, origin: EventRepository) -> RequestedRelease:
-    """Return the release of a tag; raise IrrelevantError for a tag that is none of ours."""
+    """Return the release of a tag (its name, or a whole ref); raise IrrelevantError for one that is no release tag."""
+    tag = tag.removeprefix(TAGS)
     try:
         parse_release_tag(tag)
     except RequestError as error:

@@ -66,8 +66,7 @@ def _read_push(payload: Mapping[str, Any], origin: EventRepository) -> Requested
     commit = find_text(head, "id") if isinstance(head, Mapping) else after
     if not COMMIT.fullmatch(commit):
         raise MalformedError("the push names no commit")
-    found = request_tag(ref.removeprefix(TAGS), origin)
-    return replace(found, commit=commit, moved=_is_moved(payload))
+    return replace(request_tag(ref, origin), commit=commit, moved=_is_moved(payload))
 
 
 def _is_moved(payload: Mapping[str, Any]) -> bool:
@@ -85,7 +84,7 @@ def _is_set(payload: Mapping[str, Any], field: str) -> bool:
 def _read_create(payload: Mapping[str, Any], origin: EventRepository) -> RequestedRelease:
     if payload.get("ref_type") != "tag":
         raise IrrelevantError("not the creation of a tag")
-    return request_tag(find_text(payload, "ref").removeprefix(TAGS), origin)  # GitBucket sends the whole ref
+    return request_tag(find_text(payload, "ref"), origin)
 
 
 def _read_release(payload: Mapping[str, Any], origin: EventRepository) -> RequestedRelease:

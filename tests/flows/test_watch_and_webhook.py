@@ -15,10 +15,9 @@ from flows.watch_tags import watch_tags
 from pluginyard.forms import WatchRequest
 from pluginyard.releases import release_key
 from pluginyard.webhooks import Delivery, judge_delivery
-from pluginyard.webhooks.github import GITHUB
 from tests.machine.example_repository import git
 from tests.machine.github import REPOSITORY, SECRET, call, sent, tag_event
-from tests.machine.judged import ORG_SECRET, trusted
+from tests.machine.judged import GITHUB, ORG_SECRET, trusted
 from tests.machine.watched import FORGE, TAG, release, runs_of, set_state, states
 
 
@@ -37,7 +36,11 @@ def delivered(event: str, tag: str, commit: str) -> StartedRun:
     headers = {name.lower(): text for name, text in delivery.headers.items()}
     judged = judge_delivery(GITHUB, headers, delivery.body, {REPOSITORY.lower(): trusted(SECRET, clone_url=FORGE)})
     assert isinstance(judged, Delivery)
-    return asyncio.run(start_run("publish-plugin/on-tag", judged, 8))
+    return started(judged)
+
+
+def started(delivery: Delivery) -> StartedRun:
+    return asyncio.run(start_run("publish-plugin/on-tag", delivery, 8))
 
 
 def test_a_watch_and_the_webhooks_of_a_tag_are_one_run_whoever_is_first(
@@ -87,17 +90,14 @@ def called(version: str) -> Delivery:
 
 
 def test_a_manual_call_that_comes_again_starts_nothing_until_its_run_failed(deployment: UUID) -> None:
-    def start(version: str) -> StartedRun:
-        return asyncio.run(start_run("publish-plugin/on-tag", called(version), 8))
-
-    first, again = start("1.0.0"), start("1.0.0")
+    first, again = started(called("1.0.0")), started(called("1.0.0"))
     assert (again.id, first.is_new, again.is_new) == (first.id, True, False)
     for _ in range(2):
         set_state(runs_of(deployment)[0], Failed(message="RegistryUnavailableError"))
-        second = start("1.0.0")
+        second = started(called("1.0.0"))
         assert (second.is_new, second.id != first.id) == (True, True)
-        assert start("1.0.0").id == second.id
-    assert start("1.0.1").is_new
+        assert started(called("1.0.0")).id == second.id
+    assert started(called("1.0.1")).is_new
     assert len(runs_of(deployment)) == 4
 
 

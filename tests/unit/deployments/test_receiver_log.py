@@ -16,7 +16,7 @@ def record(message: str, *values: object, failed: bool = False) -> str:
 def test_a_record_is_one_line_without_control_characters() -> None:
     line = record("refused %d from %s: %s", 401, HOSTILE, "no ünsigned text, 署名なし")
     assert line == (
-        "WARNING receiver: refused 401 from x\\n2026-01-01 INFO started\\r\\x1b[31mred\\u202e\\ud800\\x00: "
+        "WARNING receiver: refused 401 from x 2026-01-01 INFO started \\x1b[31mred\\u202e\\ud800\\x00: "
         "no ünsigned text, 署名なし"
     )
 
