@@ -75,6 +75,8 @@ class Connection:
     host: str
     access: Access
     credentials: Credentials | None = None
+    pushes: bool = False
+    """Whether what is opened is pushed to: then the rights to push are asked for from the start."""
     trial: PasswordTrial = field(default_factory=PasswordTrial)
     session: requests.Session = field(init=False)
 
