@@ -13,6 +13,7 @@ Its own are the addresses, the list of tags, the question whether a blob is ther
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -39,6 +40,8 @@ from tasks.doors.registries.connection import Call, Connection
 from tasks.doors.registries.streams import OutgoingBlob
 
 MOST_PAGES = 1000  # registries put 50 to 1000 tags on one
+MOST_BYTES = 32 << 20
+MOST_SECONDS = 300.0
 _REDIRECTS = 5
 _PULLS = frozenset({"GET", "HEAD"})
 
@@ -95,12 +98,14 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
 
         oras-py's own follows a link to another host, or back to itself, for ever, and stops at an empty page.
         """
-        seen = set[str]()
+        seen, received, began = set[str](), 0, time.monotonic()
         while url:
-            if url in seen or len(seen) == MOST_PAGES:
+            is_long = len(seen) == MOST_PAGES or received > MOST_BYTES or time.monotonic() - began > MOST_SECONDS
+            if url in seen or is_long:
                 raise self._wrong("the list of tags does not end", "check the registry, or its proxy")
             seen.add(url)
             response = self.attempts.run(lambda url=url: self.do_request(url))  # type: ignore[misc]
+            received += len(response.content)
             parse_tags(response.content, self.subject)
             callable(response)
             url = self._next_page(response)
