@@ -57,7 +57,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
                     host_version=host_version(machine.site),
                 )
             )
-            registries = Registries(machine.site, plain_http=request.plain_http)
+            registries = Registries(machine.site, plain_http=request.plain_http, pushes=True)
             known = find_published(build, registries, overwrite=request.overwrite)
             return publish_build(request, build, known, machine, registries, workspace, done).to_json()
 

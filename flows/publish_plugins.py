@@ -43,7 +43,7 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
                 builders=machine.builders,
                 host_version=host_version(machine.site),
             )
-        registries = Registries(machine.site, plain_http=request.plain_http)
+        registries = Registries(machine.site, plain_http=request.plain_http, pushes=True)
         plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)
         log(f"plan: {plan}")
         finished = await _publish(request, plan, machine, registries)

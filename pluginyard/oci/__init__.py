@@ -6,6 +6,7 @@ from pluginyard.oci.answers import (
     RegistryBusyError,
     denied,
     error_of,
+    error_of_other,
     is_done,
     parse_tags,
 )

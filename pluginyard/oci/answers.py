@@ -71,10 +71,14 @@ def is_done(method: str, status: int) -> bool:
     return status in _DONE[method]
 
 
-def error_of(answer: ErrorAnswer, subject: str, *, who: str = "", secrets: Iterable[str] = ()) -> PluginyardError:
-    """Return the error that an unexpected answer stands for; AbsentError where it says that nothing is there.
+def error_of(
+    answer: ErrorAnswer, subject: str, method: str = "GET", *, who: str = "", secrets: Iterable[str] = ()
+) -> PluginyardError:
+    """Return the error that an answer of the registry stands for that is not done.
 
-    `who` says whose credentials were sent, empty for none; no `secrets` are quoted.
+    Of a GET, 404 and 410 mean AbsentError whatever their body is: registries, and what stands before them, send an
+    empty one, HTML, text, or JSON of their own. `who` says whose credentials were sent, empty for none; no `secrets`
+    are quoted.
     """
     status, words = answer.status, answer.quote(secrets)
     codes = [code for code, _ in answer.codes]
@@ -88,10 +92,18 @@ def error_of(answer: ErrorAnswer, subject: str, *, who: str = "", secrets: Itera
         return denied(said, subject, who)
     if "HTTP request to an HTTPS server" in words:
         return RegistryError(said, subject=subject, remedy="the registry speaks HTTPS: leave --plain-http away")
-    if status == 404:
-        kind = AbsentError if ABSENT_CODES.intersection(codes) else RegistryError
+    if status in {404, 410} or ABSENT_CODES.intersection(codes):
+        kind = AbsentError if method == "GET" else RegistryError
         return kind(said, subject=subject, remedy="check the host and the path, or create the repository")
     return RegistryError(said, subject=subject, remedy="ask the registry's operator what it refuses")
+
+
+def error_of_other(answer: ErrorAnswer, subject: str, host: str) -> PluginyardError:
+    """Return the error for an answer of `host`, where the registry sent us: not the registry's, and never quoted."""
+    said = f"{host}, where the registry sends us, answers {answer.status}"
+    if is_transient_answer(answer.status, ()):
+        return RegistryBusyError(said, subject=subject, remedy="try again later", retry_after=answer.retry_after)
+    return RegistryError(said, subject=subject, remedy="check the registry's storage, and the clock of this machine")
 
 
 def denied(said: str, subject: str, who: str) -> AuthenticationError:

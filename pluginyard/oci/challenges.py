@@ -14,6 +14,7 @@ _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PARAMETER = re.compile(rf'({_NAME})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*+)"|([^\s,"]+))')
 _SCHEME = re.compile(rf"({_NAME})(?:[ \t]+|(?=,)|$)")
 _TOKEN68 = re.compile(r"[A-Za-z0-9._~+/-]++=++(?=[ \t]*(?:,|$))")
+_LONGEST = 16 * 1024  # of a header that 100 lines of 64 KiB may make
 _SCHEMES = ("bearer", "basic")
 _BETWEEN = re.compile(r"[ \t,]*")
 
@@ -34,8 +35,7 @@ def choose_challenge(header: str) -> Challenge | None:
 
 def parse_challenges(header: str) -> list[Challenge]:
     """Return the challenges in their order, as far as they can be read."""
-    challenges: list[Challenge] = []
-    at = 0
+    header, challenges, at = header[:_LONGEST], list[Challenge](), 0
     while (at := _end(_BETWEEN, header, at)) < len(header):
         if challenges and (found := _PARAMETER.match(header, at)):
             value = re.sub(r"\\(.)", r"\1", found[2]) if found[2] is not None else found[3]

@@ -29,8 +29,8 @@ QUIRKS = (
     RegistryQuirks("*"),
 )
 
-# The codes with which a 404 says "there is no such manifest or repository" (distribution-spec v1.1,
-# "Error codes"); Harbor says NOT_FOUND. Any other 404 may come from something that is no registry.
+# The codes that say "there is no such manifest or repository", whatever the status (distribution-spec v1.1, "Error
+# Codes"); Harbor says NOT_FOUND.
 ABSENT_CODES = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND"})
 
 

@@ -75,7 +75,10 @@ class RepositorySettings(FrozenModel):
         default_factory=dict, description="Folder and builder of a language, over Higress's layout"
     )
     source_url: Address = Field("", description="Address of the repository for the artifact's annotations")
-    latest: Literal["forward", "never"] = Field("forward", description="Whether the tag latest follows stable versions")
+    latest: Literal["forward", "if-allowed", "never"] = Field(
+        "forward",
+        description="Whether the tag latest follows stable versions; if-allowed: a registry may refuse to move it",
+    )
     tidy: bool = Field(False, description="Run go mod tidy before building, as the old workflow did")
     config_media_type: MediaType = Field("", description="Media type of the manifest's config, for every registry")
     registry_settings: Mapping[str, RegistrySettings] = Field(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
-from pluginyard.errors import PluginyardError, VerificationError
+from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError, VerificationError
 from pluginyard.gateways import Verdict
 from pluginyard.oci import Destination, StoredManifest
 from pluginyard.releases import PackedArtifact, PluginBuild, Publication
@@ -126,7 +126,15 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
 def _follow(build: PluginBuild, artifact: PackedArtifact, repository: ArtifactRepository) -> str:
     if build.settings.latest == "never":
         return "kept: the repository's settings say never"
-    choice = publishing.move_latest(repository, artifact.manifest, build.release.version)
+    try:
+        choice = publishing.move_latest(repository, artifact.manifest, build.release.version)
+    except (AuthenticationError, RegistryError) as error:
+        if error.transient:
+            raise
+        if build.settings.latest == "if-allowed":
+            return f"kept: {error.message}"
+        remedy = "if the registry lets nobody move latest, set latest: never, or if-allowed, in pluginyard.yaml"
+        raise error.add("latest is not moved", remedy) from None
     return f"{'moved' if choice.move else 'kept'}: {choice.reason}"
 
 

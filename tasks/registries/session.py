@@ -20,12 +20,14 @@ _KEPT = 64
 class Registries:
     """Open repositories with a site's settings and credentials; threads may share it.
 
-    A run shakes hands, is challenged and fetches a token once for a repository, not once a step. `clock` returns
-    seconds.
+    A run shakes hands, is challenged and fetches a token once for a repository, not once a step; one that `pushes` asks
+    for the right to from the start. `clock` returns seconds.
     """
 
-    def __init__(self, site: Site, *, plain_http: bool, clock: Callable[[], float] = time.monotonic) -> None:
-        self._site, self._plain_http, self._clock = site, plain_http, clock
+    def __init__(
+        self, site: Site, *, plain_http: bool, pushes: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._site, self._plain_http, self._pushes, self._clock = site, plain_http, pushes, clock
         self._connections: dict[tuple[str, Scheme], tuple[Connection, float]] = {}
         self._repositories: OrderedDict[tuple[Connection, Destination, str], ArtifactRepository] = OrderedDict()
         self._lock = threading.Lock()
@@ -54,7 +56,7 @@ class Registries:
         known, used = self._connections.get((host, place.scheme), (None, now))
         if known is None:
             access = access_to(host, self._site, place.scheme, plain_http=self._plain_http)
-            known = Connection(host, access, find_credentials(host, self._site))
+            known = Connection(host, access, find_credentials(host, self._site), self._pushes)
         elif now - used > IDLE_SECONDS:
             known = known.anew()
         self._connections[host, place.scheme] = (known, now)

@@ -42,8 +42,9 @@ def namespace() -> str:
 def push(tmp_path: Path, namespace: str) -> Push:
     artifact = packed(make_artifact(namespace), tmp_path)
 
-    def push(*hosts: str) -> tuple[Publication, ...]:
+    def push(*hosts: str, latest: str = "forward") -> tuple[Publication, ...]:
         build: PluginBuild = plan(version="1.0.0", registries=[f"{host}/{namespace}" for host in hosts])
+        build = replace(build, settings=build.settings.model_copy(update={"latest": latest}))
         return push_artifact.fn(build, artifact, Registries(Site(plain_http=hosts), plain_http=False), overwrite=False)
 
     return push
@@ -86,10 +87,23 @@ def test_a_registry_that_keeps_failing_holds_back_no_other_and_the_error_says_wh
     assert digests_in(open_registry, namespace) == digests_in(basic_registry, namespace)
 
 
-def test_where_only_latest_fails_the_version_is_said_to_be_there(push: Push, faulty_proxy: FaultyProxy) -> None:
-    faulty_proxy.fail(Fault("status", method="PUT", path="/manifests/latest", status=403))
-    with pytest.raises(PluginyardError, match=rf"403.*; the version is in {faulty_proxy.host}/"):
+@pytest.mark.parametrize("status", [400, 403, 405, 409, 412])
+def test_where_only_latest_fails_the_version_is_said_to_be_there(
+    push: Push, faulty_proxy: FaultyProxy, status: int
+) -> None:
+    faulty_proxy.fail(Fault("status", method="PUT", path="/manifests/latest", status=status))
+    with pytest.raises(PluginyardError, match=rf"{status}.*; the version is in {faulty_proxy.host}/") as caught:
         push(faulty_proxy.host)
+    assert "latest: never" in caught.value.remedy
+
+
+def test_where_latest_may_be_refused_by_the_settings_the_version_is_published(
+    push: Push, faulty_proxy: FaultyProxy
+) -> None:
+    faulty_proxy.fail(Fault("status", method="PUT", path="/manifests/latest", status=412))
+    (publication,) = push(faulty_proxy.host, latest="if-allowed")
+    assert publication.state == "published"
+    assert publication.latest.startswith("kept: the registry answers 412")
 
 
 def test_every_registry_that_fails_is_named(

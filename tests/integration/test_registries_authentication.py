@@ -197,6 +197,17 @@ def test_a_push_asks_for_a_token_that_allows_it(token_registry: RunningRegistry)
     assert asked == [[f"repository:team/plugins/{name}:pull,push"]]
 
 
+def test_a_run_that_will_push_asks_for_that_from_its_first_question(token_registry: RunningRegistry) -> None:
+    """Some token services grant nothing on a repository that is not there yet, unless it is for a push."""
+    assert token_registry.tokens
+    before, name = len(token_registry.tokens.asked), new_name()
+    place = place_in(token_registry)
+    connection = Connection(token_registry.host, place.access, place.credentials, pushes=True)
+    assert open_remote(connection, place.destination, name).find_manifest("1.0.0") is None
+    asked = [entry["scopes"] for entry in token_registry.tokens.asked[before:]]
+    assert asked == [[f"repository:team/plugins/{name}:pull,push"]]
+
+
 def test_an_expired_token_is_renewed_without_a_word(token_registry: RunningRegistry) -> None:
     assert token_registry.tokens
     name = new_name()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +75,52 @@ def test_a_copy_mends_a_damaged_blob_too(layout: Path, tmp_path: Path) -> None:
     damage(stored(layout, artifact))
     copy_artifact(open_layout(tmp_path / "other"), open_layout(layout), artifact.manifest.digest, tag="1.0.0")
     assert open_layout(layout).is_intact(artifact.manifest)
+
+
+def as_link_to(target: str) -> Callable[[Path], None]:
+    return lambda path: (path.unlink(), path.symlink_to(target))[0]
+
+
+ODD = {
+    "a link to a device that never ends": as_link_to("/dev/zero"),
+    "a link to a file elsewhere": as_link_to("/etc/passwd"),
+    "a link to nothing": as_link_to("nothing"),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path))[0],
+    "a folder": lambda path: (path.unlink(), path.mkdir())[0],
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("where", ["index", "manifest", "archive"])
+def test_what_is_no_regular_file_is_not_read(layout: Path, what: str, where: str) -> None:
+    artifact = published(layout)
+    digest = artifact.manifest.digest if where == "manifest" else artifact.archive.digest
+    path = layout / "index.json" if where == "index" else layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    ODD[what](path)
+    repository, target = open_layout(layout), io.BytesIO()
+    with pytest.raises(RegistryError, match=r"cannot read"):
+        repository.pull_blob(artifact.archive, target) if where == "archive" else repository.find_manifest("1.0.0")
+    assert target.getvalue() == b""
+    if where == "archive":
+        assert not repository.has_blob(artifact.archive)
+
+
+def test_an_index_of_any_length_is_not_read_into_memory(layout: Path) -> None:
+    published(layout)
+    with (layout / "index.json").open("wb") as index:
+        index.truncate(1 << 40)
+    with pytest.raises(RegistryError, match=r"index\.json is damaged"):
+        open_layout(layout).list_tags()
+
+
+@pytest.mark.parametrize("what", ["a link to a file elsewhere", "a pipe"])
+def test_a_lock_that_leads_elsewhere_is_not_written_to(layout: Path, what: str, tmp_path: Path) -> None:
+    published(layout)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    lock = layout / "ingest" / "lock"
+    (as_link_to(str(elsewhere)) if "link" in what else ODD[what])(lock)
+    other = make_artifact("b")
+    with pytest.raises(RegistryError, match="cannot lock"):
+        push_version(open_layout(layout), other.manifest, other.blobs, "2.0.0")
+    assert elsewhere.read_text() == "kept"

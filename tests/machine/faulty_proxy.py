@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,15 +30,17 @@ class Fault:
     status: answered without asking the server. drop: the connection ends without an answer, once
     `after_bytes` of the request's body were read. truncate: the answer ends after `after_bytes` of its body.
     corrupt: the byte after `after_bytes` of the answer's body is another one. delay: `seconds` before the
-    server is asked. silence: no answer until the proxy ends. header: `headers` replace the answer's own.
+    server is asked. silence: no answer until the proxy ends. header: `headers` replace the answer's own; a function is
+    given its value. instead: like status, but the server is asked, and only answers with status `when` are replaced.
     """
 
-    kind: Literal["status", "drop", "truncate", "corrupt", "delay", "silence", "header"]
+    kind: Literal["status", "drop", "truncate", "corrupt", "delay", "silence", "header", "instead"]
     method: str = ".*"
     path: str = ".*"
     times: int = 1
     status: int = 500
-    headers: dict[str, str] = field(default_factory=dict)
+    when: int = 404
+    headers: Mapping[str, str | Callable[[str], str]] = field(default_factory=dict)
     body: bytes = b""
     after_bytes: int = 0
     seconds: float = 0.0
@@ -150,7 +152,10 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in self._pieces(length):
             connection.send(piece)
         response = connection.getresponse()
-        self._relay(response, fault)
+        if fault and fault.kind == "instead" and response.status == fault.when:
+            self._answer(fault.status, fault.headers, fault.body)
+        else:
+            self._relay(response, fault)
         connection.close()
 
     def _relay(self, response: http.client.HTTPResponse, fault: Fault | None) -> None:
@@ -159,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         kept = {name: text for name, text in response.getheaders() if name.lower() not in hidden}
         self.send_response(response.status)
         for name, text in {**kept, **replaced}.items():
-            self.send_header(name, text)
+            self.send_header(name, text(response.getheader(name, "")) if callable(text) else text)
         if response.getheader("Content-Length") is None:
             self.send_header("Connection", "close")
             self.close_connection = True
@@ -176,10 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece)
             sent += len(piece)
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _answer(self, status: int, headers: Mapping[str, str | Callable[[str], str]], body: bytes) -> None:
         self.send_response(status)
         for name, text in {**headers, "Content-Length": str(len(body))}.items():
-            self.send_header(name, text)
+            self.send_header(name, text("") if callable(text) else text)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

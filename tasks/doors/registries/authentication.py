@@ -92,6 +92,11 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
         return self._challenge is not None
 
     @property
+    def is_basic(self) -> bool:
+        """Return whether the registry asks for user name and password themselves."""
+        return self._challenge is not None and not self._challenge.realm
+
+    @property
     def is_accepted(self) -> bool:
         """Return whether the registry has accepted the credentials that it asked for."""
         return self.is_asked and self._credentials is not None and self._trial.accepted
@@ -120,7 +125,7 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
             if challenge is None:
                 raise self._refused("the registry answers 401 and does not say how to authenticate")
             if challenge.scheme == "basic" and _is_password(sent):
-                raise self._refuse(_PASSWORD_REFUSED)
+                raise self.refused_twice() if self._trial.accepted else self._refuse(_PASSWORD_REFUSED)
             refused = [token for token in self._tokens if token.header == sent]
             self._tokens = [token for token in self._tokens if token.header != sent]
             asked, realm = challenge.parameters, ""
@@ -144,7 +149,7 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
             yield self._judge
 
     def refused_twice(self) -> AuthenticationError:
-        """Return the error for a fresh token that does not do: the rights are missing, not the password."""
+        """Return the error for a good password or fresh token that does not do: the rights are missing."""
         return self._refused("the registry does not allow this (401)")
 
     def _judge(self, response: requests.Response) -> None:

@@ -13,6 +13,7 @@ Its own are the addresses, the list of tags, the question whether a blob is ther
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -20,10 +21,11 @@ import oras.container
 import oras.provider
 import requests
 
-from pluginyard.errors import PluginyardError, RegistryError
+from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
 from pluginyard.oci import (
     ErrorAnswer,
     error_of,
+    error_of_other,
     find_quirks,
     is_done,
     is_transient_status,
@@ -38,6 +40,8 @@ from tasks.doors.registries.connection import Call, Connection
 from tasks.doors.registries.streams import OutgoingBlob
 
 MOST_PAGES = 1000  # registries put 50 to 1000 tags on one
+MOST_BYTES = 32 << 20
+MOST_SECONDS = 300.0
 _REDIRECTS = 5
 _PULLS = frozenset({"GET", "HEAD"})
 
@@ -57,6 +61,7 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         self.pull, self.push = scopes_of(repository, "pull"), scopes_of(repository, "pull,push")
         self._base_url = f"{self.prefix}://{self.hostname}"
         self._greeted = connection.credentials is None
+        self._wider = self.push if connection.pushes and connection.credentials else frozenset[str]()
 
     def do_request(
         self,
@@ -77,11 +82,12 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         self._greet()
         needed = scopes or (self.pull if method in _PULLS else self.push)
         response = self._send_authorized(Call(method, url, headers or {}, data, stream), needed)
-        if is_done(method, response.status_code) or (method == "HEAD" and response.status_code == 404):
+        is_absent_blob = method == "HEAD" and response.status_code == 404 and self._is_own(response.url)
+        if is_done(method, response.status_code) or is_absent_blob:
             return response
         if stream:
             self.connection.read_small(response, self.subject)
-        raise self._error_of(response)
+        raise self._error_of(response, method)
 
     def url_of(self, path: str) -> str:
         """Return the address that one of the container's paths has."""
@@ -92,12 +98,14 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
 
         oras-py's own follows a link to another host, or back to itself, for ever, and stops at an empty page.
         """
-        seen = set[str]()
+        seen, received, began = set[str](), 0, time.monotonic()
         while url:
-            if url in seen or len(seen) == MOST_PAGES:
+            is_long = len(seen) == MOST_PAGES or received > MOST_BYTES or time.monotonic() - began > MOST_SECONDS
+            if url in seen or is_long:
                 raise self._wrong("the list of tags does not end", "check the registry, or its proxy")
             seen.add(url)
             response = self.attempts.run(lambda url=url: self.do_request(url))  # type: ignore[misc]
+            received += len(response.content)
             parse_tags(response.content, self.subject)
             callable(response)
             url = self._next_page(response)
@@ -117,7 +125,10 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         return url
 
     def _greet(self) -> None:
-        """Learn the challenge before the first request: some registries call private content absent."""
+        """Learn the challenge before the first request: some registries call private content absent.
+
+        To push, a password is shown to be right where every registry answers: some refuse (401) what is not there.
+        """
         if self._greeted:
             return
         response = self.connection.exchange(Call("GET", f"{self._base_url}/v2/"), self.subject)
@@ -125,21 +136,36 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
             raise self._error_of(response)
         if response.status_code == 401:
             self.auth.authenticate_request(response, "")
+        if self._wider and self.auth.is_basic and not self.auth.is_accepted:
+            self._send_authorized(Call("GET", f"{self._base_url}/v2/"), frozenset())
         self._greeted = True
 
     def _send_authorized(self, call: Call, scopes: frozenset[str]) -> requests.Response:
-        sent = self.auth.get_auth_header(scopes)
+        sent = self._header(scopes)
         response = self._send(call, sent)
         if not self._is_challenge(response):
             return response
         response.close()
         asked = self.auth.authenticate_request(response, sent)
-        fresh = self.auth.get_auth_header(scopes | asked)
+        fresh = self._header(scopes | asked)
         response = self._send(call, fresh)
         if self._is_challenge(response):
             self.auth.authenticate_request(response, fresh)
             raise self.auth.refused_twice()
         return response
+
+    def _header(self, scopes: frozenset[str]) -> str:
+        """Return the Authorization for `scopes`, and for what the run will need: so no token is asked for twice.
+
+        A token service may grant nothing on a repository that is not there yet, unless it is asked for a push.
+        """
+        try:
+            return str(self.auth.get_auth_header(scopes | self._wider))
+        except AuthenticationError:
+            if self._wider <= scopes:
+                raise
+            self._wider = frozenset()  # who may read only still finds what is published
+            return str(self.auth.get_auth_header(scopes))
 
     def _send(self, call: Call, authorization: str) -> requests.Response:
         with self.auth.sending(authorization) as judge:
@@ -165,12 +191,14 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
     def _is_challenge(self, response: requests.Response) -> bool:
         return response.status_code == 401 and self._is_own(response.url)
 
-    def _error_of(self, response: requests.Response) -> PluginyardError:
+    def _error_of(self, response: requests.Response, method: str = "GET") -> PluginyardError:
         said = response.headers
         answer = ErrorAnswer(
             response.status_code, response.content, said.get("Content-Type", ""), said.get("Retry-After", "")
         )
-        return error_of(answer, self.subject, who=self.auth.who, secrets=self.auth.secrets)
+        if not self._is_own(response.url):
+            return error_of_other(answer, self.subject, origin_of(response.url)[1])
+        return error_of(answer, self.subject, method, who=self.auth.who, secrets=self.auth.secrets)
 
     def _wrong(self, message: str, remedy: str) -> RegistryError:
         return RegistryError(message, subject=self.subject, remedy=remedy)

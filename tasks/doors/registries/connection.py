@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,16 +11,16 @@ from dataclasses import dataclass, field, replace
 import requests
 import urllib3.exceptions
 
-from pluginyard.errors import RegistryError, RegistryUnavailableError
+from pluginyard.errors import RegistryError
 from pluginyard.oci import MANIFEST_LIMIT
 from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.failures import failure_of, root_of
+from tasks.doors.registries.bounds import TooLongError, TooSlowError, bounds_of
+from tasks.doors.registries.failures import SilentError, failure_of, root_of
 from tasks.doors.registries.sessions import ExactAuthorization, new_session, system_authorities
-from tasks.doors.registries.streams import OutgoingBlob
+from tasks.doors.registries.streams import PIECE, OutgoingBlob
 
 SLOWEST = 4096.0
 """Bytes per second below which a transfer is given up, once it has had its first moments."""
-_PIECE = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,8 @@ class Connection:
     host: str
     access: Access
     credentials: Credentials | None = None
+    pushes: bool = False
+    """Whether what is opened is pushed to: then the rights to push are asked for from the start."""
     trial: PasswordTrial = field(default_factory=PasswordTrial)
     session: requests.Session = field(init=False)
 
@@ -107,6 +108,8 @@ class Connection:
             if not call.stream:
                 self.read_small(response, subject)
             return response
+        except (TooSlowError, TooLongError) as error:
+            raise _out_of_bounds(error, subject) from None
         # urllib3's own: a host that no name server can be asked for (`a..b`), also in a Location, reaches us bare.
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise failure_of(error, subject) from root_of(error)
@@ -117,39 +120,40 @@ class Connection:
     def read_small(self, response: requests.Response, subject: str) -> None:
         """Read an answer that must be small, within the time limit even if it comes byte by byte."""
         content = bytearray()
-        for piece in self.read(response, _PIECE, subject):
+        for piece in self.read(response, MANIFEST_LIMIT, subject):
             content += piece
             if len(content) > MANIFEST_LIMIT:
                 response.close()
-                raise RegistryError(
-                    f"the answer is longer than {MANIFEST_LIMIT} bytes",
-                    subject=subject,
-                    remedy="check that this is a registry",
-                )
+                raise _out_of_bounds(TooLongError(), subject)
         response._content = bytes(content)  # requests reads a body whole or not at all: no bound of its own
         response._content_consumed = True  # type: ignore[attr-defined]  # or closing it would cut the connection
 
     def read(
-        self, response: requests.Response, piece_bytes: int, subject: str, *, slowest: float = math.inf
+        self, response: requests.Response, content_bytes: int, subject: str, *, slowest: float = math.inf
     ) -> Iterator[bytes]:
         """Yield an answer's content as it comes, none held back until a piece is full.
 
         Raises RegistryUnavailableError where the whole takes longer than the time limit and its time at `slowest`
-        bytes per second, or where the connection breaks off.
+        bytes per second, or where the connection breaks off; RegistryError where it is much more than `content_bytes`.
         """
-        began, received = time.monotonic(), 0
-        while piece := _next(response, piece_bytes, subject):
-            received += len(piece)
-            if time.monotonic() - began > self.access.read_seconds + received / slowest:
-                response.close()
-                raise RegistryUnavailableError("the answer takes too long", subject=subject, remedy="try again later")
+        bounds_of(response).allow(content_bytes, slowest)
+        while piece := _next(response, subject):
             yield piece
 
 
-def _next(response: requests.Response, piece_bytes: int, subject: str) -> bytes:
+def _next(response: requests.Response, subject: str) -> bytes:
     try:
-        # Not iter_content: it returns only what is full, and each byte that drips in begins the time limit anew.
-        piece: bytes | None = response.raw.read1(piece_bytes, decode_content=True)
+        # Not iter_content: it returns only what is full, so that of what breaks off the last piece is lost.
+        piece: bytes | None = response.raw.read1(PIECE, decode_content=True)
+    except (TooSlowError, TooLongError) as error:
+        raise _out_of_bounds(error, subject) from None
     except urllib3.exceptions.HTTPError as error:
         raise failure_of(error, subject) from root_of(error)
     return piece or b""
+
+
+def _out_of_bounds(error: TooSlowError | TooLongError, subject: str) -> RegistryError:
+    if isinstance(error, TooSlowError):
+        return SilentError("the answer takes too long", subject=subject, remedy="try again later")
+    said = f"the answer is longer than {MANIFEST_LIMIT} bytes, or than the blob that it should be"
+    return RegistryError(said, subject=subject, remedy="check that this is a registry")

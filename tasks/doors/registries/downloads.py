@@ -43,7 +43,7 @@ def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob)
     headers = {"Range": f"bytes={blob.count}-"} if blob.count else {}
     url = client.url_of(client.container.get_blob_url(descriptor.digest))
     with client.do_request(url, headers=headers, stream=True) as response:
-        for piece in _pieces(client, response, blob.count):
+        for piece in _pieces(client, response, blob.count, descriptor.size):
             blob.write(piece)
     if not blob.complete:
         raise RegistryUnavailableError(
@@ -53,10 +53,10 @@ def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob)
         )
 
 
-def _pieces(client: RegistryClient, response: requests.Response, offset: int) -> Iterator[bytes]:
+def _pieces(client: RegistryClient, response: requests.Response, offset: int, size: int) -> Iterator[bytes]:
     """Yield the content from `offset` on; a registry that knows no ranges sends it all, then we pass over."""
     skip = offset - _start_of(client, response)
-    for piece in client.connection.read(response, PIECE, client.subject, slowest=SLOWEST):
+    for piece in client.connection.read(response, size, client.subject, slowest=SLOWEST):
         yield piece[skip:]
         skip = max(0, skip - len(piece))
 

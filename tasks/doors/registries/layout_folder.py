@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from pluginyard.oci import (
     wrong_manifest,
 )
 from tasks.doors.registries.access import Access
-from tasks.doors.registries.layout_store import LayoutStore
+from tasks.doors.registries.layout_store import LayoutStore, open_regular
 from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
 
@@ -55,7 +56,7 @@ class LayoutRepository:
         """Return the manifest, digest verified; None where the index has no such tag, the folder no such blob."""
         entry = self._find_entry(tag_or_digest)
         digest = tag_or_digest if ":" in tag_or_digest else str(entry["digest"]) if entry else ""
-        if not digest or (entry is None and not self._store.blob_path(digest).is_file()):
+        if not digest or (entry is None and not os.path.lexists(self._store.blob_path(digest))):
             return None
         subject = self.reference_to(tag_or_digest)
         content = self._store.read_small_blob(digest)
@@ -71,8 +72,11 @@ class LayoutRepository:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Return whether the blob is there, as long as it should be."""
-        path = self._store.blob_path(descriptor.digest)
-        return path.is_file() and path.stat().st_size == descriptor.size
+        try:
+            with open_regular(self._store.blob_path(descriptor.digest)) as file:
+                return os.fstat(file.fileno()).st_size == descriptor.size
+        except OSError:
+            return False
 
     def is_intact(self, manifest: StoredManifest) -> bool:
         """Return whether the blobs of `manifest` are what their digests say."""
@@ -82,7 +86,7 @@ class LayoutRepository:
         if not self.has_blob(descriptor):
             return False
         try:
-            with self._store.blob_path(descriptor.digest).open("rb") as file:
+            with open_regular(self._store.blob_path(descriptor.digest)) as file:
                 return digest_of_file(file) == descriptor.digest
         except OSError:
             return False
@@ -116,7 +120,7 @@ class LayoutRepository:
         """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
         blob = IncomingBlob(target, descriptor, str(self), "the stored blob is damaged: publish it again")
         try:
-            with self._store.blob_path(descriptor.digest).open("rb") as file:
+            with open_regular(self._store.blob_path(descriptor.digest)) as file:
                 for piece in iter(partial(file.read, PIECE), b""):
                     blob.write(piece)
             blob.verify()

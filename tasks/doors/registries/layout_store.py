@@ -1,18 +1,21 @@
-"""An OCI image layout folder on disk: whole files only, one writer of the index at a time.
+"""An OCI image layout folder on disk: regular and whole files only, one writer of the index at a time.
 
 Source: OCI image-spec v1.1, `image-layout.md`.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,7 +28,8 @@ _MARKER = canonical_json({"imageLayoutVersion": "1.0.0"})
 _INGEST = "ingest"
 """Folder of unfinished files; the name oras uses for its own."""
 _STALE_SECONDS = 24 * 3600
-_INDEX_LIMIT = 64 * 1024 * 1024
+_INDEX_LIMIT = 16 * 1024 * 1024
+"""Some 50,000 entries; what is parsed may take twenty times as much memory."""
 
 
 @lru_cache(maxsize=4)
@@ -34,8 +38,18 @@ def _parse_index(path: Path, stamp: tuple[int, int, int]) -> dict[str, Any]:
 
     The file is only ever replaced, by another one with another stamp. ValueError, TypeError or KeyError: it is none.
     """
-    index = load_json(path.read_bytes(), _INDEX_LIMIT)
+    with open_regular(path) as file:
+        index = load_json(file.read(_INDEX_LIMIT + 1), _INDEX_LIMIT)
     return {**index, "manifests": [entry for entry in index["manifests"] if isinstance(entry["digest"], str)]}
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> BufferedReader:
+    """Open a regular file, following no link and waiting for no pipe; OSError where it is something else."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return os.fdopen(handle, "rb")
 
 
 @dataclass(frozen=True)
@@ -75,12 +89,12 @@ class LayoutStore:
         """Return the index; an empty one where the folder has none."""
         path = self.folder / "index.json"
         with self._translated("cannot read the layout's index"):
-            if not path.exists():
-                return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
-            facts = path.stat()
-            stamp = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
             try:
-                index = _parse_index(path, stamp) if facts.st_size <= _INDEX_LIMIT else {}
+                facts = path.lstat()
+            except FileNotFoundError:
+                return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
+            try:
+                index = _parse_index(path, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
                 return {**index, "manifests": list(index["manifests"])}
             except (ValueError, TypeError, KeyError):
                 raise RegistryError(
@@ -91,10 +105,10 @@ class LayoutStore:
 
     def read_small_blob(self, digest: str) -> bytes:
         """Return a blob that must be a manifest; raise RegistryError where it is longer than one may be."""
-        path = self.blob_path(digest)
-        with self._translated(f"cannot read {digest}"):
-            if path.stat().st_size <= MANIFEST_LIMIT:
-                return path.read_bytes()
+        with self._translated(f"cannot read {digest}"), open_regular(self.blob_path(digest)) as file:
+            content = file.read(MANIFEST_LIMIT + 1)
+        if len(content) <= MANIFEST_LIMIT:
+            return content
         raise RegistryError(f"{digest} is no manifest: too long", subject=self.subject, remedy="check the digest")
 
     def change_index(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
@@ -130,7 +144,7 @@ class LayoutStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + self.lock_seconds
-        with self._translated("cannot lock the layout folder"), (self.folder / _INGEST / "lock").open("w") as lock:
+        with self._translated("cannot lock the layout folder"), self._lock_file() as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,6 +156,9 @@ class LayoutStore:
                         ) from None
                     time.sleep(0.01)
             yield
+
+    def _lock_file(self) -> BufferedReader:
+        return open_regular(self.folder / _INGEST / "lock", os.O_RDONLY | os.O_CREAT)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:

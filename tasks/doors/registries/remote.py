@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import BinaryIO
 from urllib.parse import urlencode
 
-from pluginyard.errors import PluginyardError, RegistryError
+import requests
+
+from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
 from pluginyard.oci import (
     MANIFEST_TYPES,
     AbsentError,
     Descriptor,
     StoredManifest,
     add_query,
+    is_published,
     read_manifest,
     scopes_of,
     wrong_manifest,
@@ -59,17 +62,7 @@ class RemoteRepository(RegistryClient):
 
     def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
         """Return the manifest, digest verified; None only where the registry says that there is none."""
-        url = self.url_of(self.container.manifest_url(tag_or_digest))
-        subject = self.reference_to(tag_or_digest)
-        try:
-            response = self.attempts.run(lambda: self.do_request(url, headers=_ACCEPTED))
-        except AbsentError:
-            return None
-        manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
-        said = tag_or_digest if ":" in tag_or_digest else response.headers.get("Docker-Content-Digest", "")
-        if said.startswith("sha256:") and said != manifest.digest:
-            raise wrong_manifest(said, subject, downloads.CORRUPTED)
-        return manifest
+        return self._find(tag_or_digest)[0]
 
     def list_tags(self) -> tuple[str, ...]:
         """Return the tags in the registry's order; empty where the repository does not exist yet."""
@@ -102,10 +95,8 @@ class RemoteRepository(RegistryClient):
         """
         guarded = "" if replace or not tag else tag
         if guarded:
-            find_ours(self, guarded, digest=manifest.digest)
-        url = self.url_of(self.container.manifest_url(tag or manifest.digest))
-        headers = {"Content-Type": manifest.media_type}
-        response = self.attempts.run(lambda: self.do_request(url, "PUT", manifest.content, headers))
+            self._guard(guarded, manifest)
+        response = self._put(manifest, tag or manifest.digest)
         if not guarded and response.headers.get("Docker-Content-Digest") == manifest.digest:
             return manifest.digest
         if guarded:
@@ -130,8 +121,66 @@ class RemoteRepository(RegistryClient):
         except AbsentError:
             return
 
+    def _find(self, tag_or_digest: str) -> tuple[StoredManifest | None, bool]:
+        """Return the manifest, and whether it is certain where there is none."""
+        url = self.url_of(self.container.manifest_url(tag_or_digest))
+        try:
+            response = self.attempts.run(lambda: self.do_request(url, headers=_ACCEPTED))
+        except AbsentError:
+            return None, True
+        except AuthenticationError:
+            if not self.connection.pushes or ":" in tag_or_digest:
+                raise
+            if (listed := self._is_unlisted(tag_or_digest)) is False:
+                raise
+            return None, listed is True
+        subject = self.reference_to(tag_or_digest)
+        manifest = read_manifest(response.content, response.headers.get("Content-Type", ""), subject)
+        said = tag_or_digest if ":" in tag_or_digest else response.headers.get("Docker-Content-Digest", "")
+        if said.startswith("sha256:") and said != manifest.digest:
+            raise wrong_manifest(said, subject, downloads.CORRUPTED)
+        return manifest, True
+
+    def _is_unlisted(self, tag: str) -> bool | None:
+        """Return whether a tag that we are refused is one that is not there; None where only a push can show it.
+
+        Some registries answer 401 or 403 for it. The list of tags tells; where that is refused as well, the repository
+        may be new, if we are allowed to push to it.
+        """
+        try:
+            return tag not in self.list_tags()
+        except AuthenticationError:
+            pass
+        try:
+            self.attempts.run(self._start_upload)
+        except AuthenticationError:
+            return False
+        return None
+
+    def _guard(self, tag: str, manifest: StoredManifest) -> None:
+        """Raise VersionTakenError where `tag` holds another digest, AuthenticationError where that cannot be known."""
+        stored, is_certain = self._find(tag)
+        is_published(stored, self.reference_to(tag), digest=manifest.digest)
+        if not is_certain:  # whoever may read this digest, and is refused the tag, has no such tag
+            self._put(manifest, manifest.digest)
+            self.find_manifest(manifest.digest)
+            find_ours(self, tag, digest=manifest.digest)
+
+    def _put(self, manifest: StoredManifest, tag_or_digest: str) -> requests.Response:
+        url, headers = self.url_of(self.container.manifest_url(tag_or_digest)), {"Content-Type": manifest.media_type}
+        return self.attempts.run(lambda: self.do_request(url, "PUT", manifest.content, headers))
+
+    def _has_for_sure(self, descriptor: Descriptor) -> bool:
+        """Return whether the blob is known to be there; a check that fails, there or in its storage, says nothing."""
+        try:
+            return bool(self.blob_exists(descriptor.to_json(), self.container))
+        except PluginyardError as error:
+            if error.transient:
+                raise
+            return False
+
     def _push_once(self, descriptor: Descriptor, open_content: OpenContent, mount_from: str) -> PushedBlob:
-        if self.blob_exists(descriptor.to_json(), self.container):
+        if self._has_for_sure(descriptor):
             return "present"
         location = self._mount(descriptor, mount_from) if mount_from else ""
         if location is None:

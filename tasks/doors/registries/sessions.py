@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util.ssl_ import create_urllib3_context
 
 from pluginyard.errors import ConfigurationError
+from tasks.doors.registries.bounds import BoundedAdapter
 
 
 def new_session(ca_bundle: str) -> requests.Session:
@@ -24,6 +24,8 @@ def new_session(ca_bundle: str) -> requests.Session:
     """
     session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, BoundedAdapter())
     if ca_bundle:
         session.mount("https://", _TrustingAdapter(_trusting(ca_bundle)))
     return session
@@ -69,7 +71,7 @@ class _Session(requests.Session):
         """Return none."""
 
 
-class _TrustingAdapter(HTTPAdapter):
+class _TrustingAdapter(BoundedAdapter):
     """Connect with a context that has authorities already; requests adds those of the system to it."""
 
     def __init__(self, context: ssl.SSLContext) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -9,6 +10,7 @@ from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.oci import Descriptor, HashedCount
 
 PIECE = 256 * 1024
+_DAMAGED = {errno.ENOENT, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO}
 
 
 class OutgoingBlob:
@@ -100,6 +102,8 @@ class IncomingBlob:
 
 
 def local_failure(what: str, subject: str, error: OSError) -> PluginyardError:
-    """Return the error for our own side of a transfer: a full disk, a file that went away."""
+    """Return the error for our own side of a transfer: a full disk, or a layout folder that holds odd things."""
     reason = error.strerror or type(error).__name__
+    if error.errno in _DAMAGED:
+        return RegistryError(f"{what}: {reason}", subject=subject, remedy="restore the folder, or take a new one")
     return PluginyardError(f"{what}: {reason}", subject=subject, remedy="check the disk")
