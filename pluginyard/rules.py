@@ -56,6 +56,7 @@ _ROWS = (
     ("S4", "W", "phase, category and scope are known", "use a known value"),
     ("T1", "E", "repository and tag are legal", "use a lower-case repository and a tag of A-Z a-z 0-9 _ . -"),
     ("T2", "W", "the version tag and latest name the same digest", "tag the pushed digest, do not push twice"),
+    ("T3", "E", "a digest in the address is the image's, not that of an index", "name the linux/amd64 image's digest"),
 )  # fmt: skip
 RULES: Mapping[str, Rule] = {row[0]: Rule(*row) for row in _ROWS}
 

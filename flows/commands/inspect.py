@@ -11,7 +11,7 @@ from typing import Any
 from flows.commands import add_reference_arguments, report_progress
 from flows.machine import find_machine
 from pluginyard.gateways import Verdict
-from pluginyard.gateways.judge import add_findings
+from pluginyard.gateways.judge import add_findings, judge_naming
 from pluginyard.oci import annotations_of, parse_reference
 from pluginyard.reports import render_verdict_text
 from pluginyard.versions import find_semver
@@ -42,7 +42,8 @@ def inspect_artifact(text: str, *, plain_http: bool) -> tuple[dict[str, Any], Ve
         version = reference.tag if find_semver(reference.tag) else ""
         report_progress(f"pulling {reference} and judging it")
         pulled = registries.pull_artifact(repository, reference.by_digest_or_tag, Path(folder), version=version)
-    verdict = add_findings(pulled.verdict, registries.judge_names(repository, reference, pulled.manifest.digest))
+    found = registries.judge_names(repository, reference, pulled.manifest.digest)
+    verdict = judge_naming(add_findings(pulled.verdict, found), reference)
     return {
         "reference": str(reference),
         "digest": pulled.manifest.digest,
@@ -65,5 +66,13 @@ def render(result: Mapping[str, Any]) -> str:
         "annotations",
         *(notes or ["  none"]),
         render_verdict_text(result["verdict"]),
+        *_address(result["verdict"]),
     ]
     return "\n".join(lines)
+
+
+def _address(verdict: Mapping[str, Any]) -> list[str]:
+    """Return what a WasmPlugin must say to load the artifact, where any gateway would."""
+    if not verdict["url"] or verdict["portability"] == "unloadable":
+        return []
+    return [f"load it as {verdict['url']}", f"  sha256: {verdict['sha256']}"]

@@ -11,7 +11,7 @@ from pluginyard.gateways.hosts import HIGRESS, HOSTS
 from pluginyard.printable import printable
 from pluginyard.rules import ERROR, WARNING, Finding, find
 
-Portability = Literal["portable", "higress-only", "upstream-only", "unloadable"]
+Portability = Literal["portable", "higress-only", "upstream-only", "partial", "unloadable"]
 Variant = Literal["docker", "compat", "oci"]
 _PHRASES: Mapping[str, str] = {
     "portable": "loads on every gateway",
@@ -82,6 +82,8 @@ class Verdict:
     module: ModuleFacts | None = None
     digest: str = ""
     """Digest of the image manifest gateways compare `sha256` with: an index's linux/amd64 child, not the index."""
+    url: str = ""
+    """What a gateway's `url` must be, with `digest` as its `sha256`; empty for what no gateway pulls."""
     _by_name: Mapping[str, GatewayVerdict] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -99,22 +101,28 @@ class Verdict:
     @property
     def portability(self) -> Portability:
         """Return where the artifact loads."""
-        higress = self.loads(HIGRESS.name)
-        upstream = all(gate.loads for gate in self.gateways if gate.gateway != HIGRESS.name)
-        if higress and upstream:
-            return "portable"
-        if higress:
-            return "higress-only"
-        return "upstream-only" if upstream else "unloadable"
+        loading = {gate.gateway for gate in self.gateways if gate.loads}
+        known: dict[frozenset[str], Portability] = {
+            frozenset(self._by_name): "portable",
+            frozenset({HIGRESS.name}): "higress-only",
+            frozenset(self._by_name.keys() - {HIGRESS.name}): "upstream-only",
+            frozenset(): "unloadable",
+        }
+        return known.get(frozenset(loading), "partial")
 
     @property
     def summary(self) -> str:
         """Return the verdict in one line."""
+        phrase = _PHRASES.get(self.portability) or self._partly()
         how = f" as {self.variant} variant" if self.variant and self.portability != "unloadable" else ""
         cause = next((f": {f.rule} {f.message}" for f in self.findings if f.level == ERROR), "")
         warnings = sum(finding.level == WARNING for finding in self.findings)
         counted = f"; {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
-        return " ".join(f"{_PHRASES[self.portability]}{how}{cause}{counted}".split())
+        return " ".join(f"{phrase}{how}{cause}{counted}".split())
+
+    def _partly(self) -> str:
+        titles = {loads: [HOSTS[g.gateway].title for g in self.gateways if g.loads == loads] for loads in (True, False)}
+        return f"loads on {', '.join(titles[True])}, not on {', '.join(titles[False])}"
 
     def require(self, gateways: Iterable[str], *, subject: str = "") -> None:
         """Raise VerdictError where one of `gateways` would not load the artifact, or an E rule is broken."""
@@ -135,6 +143,8 @@ class Verdict:
             "portability": self.portability,
             "variant": self.variant,
             "digest": self.digest,
+            "url": self.url,
+            "sha256": self.digest.removeprefix("sha256:"),
             "gateways": [gate.to_json() for gate in self.gateways],
             "findings": [finding.to_json() for finding in self.findings],
             "module": self.module.to_json() if self.module else None,

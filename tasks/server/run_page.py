@@ -17,6 +17,7 @@ from prefect.context import FlowRunContext
 from pluginyard.errors import InternalError
 from pluginyard.forms import RepositoryRequest, WatchRequest
 from pluginyard.gateways import Verdict
+from pluginyard.gateways.judge import judge_naming
 from pluginyard.printable import printable
 from pluginyard.releases import (
     PackedArtifact,
@@ -110,7 +111,8 @@ def post_report(
     probe: Mapping[str, Any] | None,
 ) -> PublishedPlugin:
     """Post the report of the release as an artifact of the run, and return it as a value."""
-    published = describe_published(build, artifact, publications, verdict, probe)
+    named = judge_naming(verdict, build.references[0])
+    published = describe_published(build, artifact, publications, named, probe)
     show_markdown(report_key(build), render_markdown(published), f"{build.release}: {verdict.summary}")
     log(f"{'published' if published.published else 'already published'}: {published.reference}@{published.digest}")
     return published

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from flows.__main__ import main
 from pluginyard.errors import RegistryError
-from pluginyard.oci import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, Destination, StoredManifest, canonical_json
+from pluginyard.oci import DOCKER_MANIFEST_LIST, INDEX, MANIFEST, Destination, StoredManifest, canonical_json, digest_of
 from tasks.doors.registries import ArtifactRepository, open_repository, pull_artifact, push_version
+from tests.machine.artifact_builder import good_image
 from tests.machine.artifacts import FAST, make_artifact, new_name, place_in, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
@@ -149,3 +152,24 @@ def test_an_address_with_https_is_never_spoken_to_in_the_clear(
 ) -> None:
     assert main(["inspect", f"https://{open_registry.host}/team/x:1.0.0", "--plain-http"]) == 8
     assert "does not speak HTTPS" in capsys.readouterr().err
+
+
+def test_the_digest_of_an_index_is_refused_and_the_address_that_loads_is_shown(
+    open_registry: RunningRegistry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = place_in(open_registry).open(new_name())
+    image = good_image()
+    contents = {layer.stated_digest: layer.content for layer in image.layers} | {digest_of(b"{}"): b"{}"}
+    blobs = {digest: partial(io.BytesIO, content) for digest, content in contents.items()}
+    push_version(repository, image.manifest, blobs, "1.0.0")
+    child = {"mediaType": MANIFEST, "digest": image.manifest.digest, "size": len(image.manifest.content)}
+    index = StoredManifest(canonical_json({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]}), INDEX)
+    repository.push_manifest(index, "2.0.0")
+    place = f"{open_registry.host}/{repository.name}"
+    assert main(["verify", f"{place}@{index.digest}", "--plain-http"]) == 6
+    shown = capsys.readouterr().out
+    assert f"load it as oci://{place}@{image.manifest.digest}\n" in shown
+    assert f"which does not match: {index.digest.removeprefix('sha256:')}\n" in shown
+    assert main(["verify", f"{place}:2.0.0", "--plain-http"]) == 0
+    assert f"load it as oci://{place}:2.0.0\n" in capsys.readouterr().out
+    assert main(["verify", f"{place}@{image.manifest.digest}", "--plain-http"]) == 0

@@ -25,11 +25,9 @@ from pluginyard.gateways.judge.layers import judge_contents, judge_layers
 from pluginyard.gateways.judge.linking import abi_version, check_link, find_weaknesses, higress_only_reasons
 from pluginyard.gateways.verdict import GatewayVerdict, ModuleFacts, Refusal, Variant, Verdict
 from pluginyard.gateways.wasm import LIMIT_BYTES, MalformedModuleError, WasmModule, read_module
-from pluginyard.oci import SPEC, StoredManifest, check_repository, check_tag
+from pluginyard.oci import SPEC, ArtifactReference, StoredManifest, check_repository, check_tag
 from pluginyard.rules import ERROR, WARNING, Finding, find
 from pluginyard.specs import MAX_SPEC_BYTES, judge_documents
-
-__all__ = ["add_findings", "judge_artifact", "judge_documents", "judge_module", "judge_reference", "judge_tags"]
 
 
 def judge_artifact(
@@ -140,6 +138,34 @@ def judge_reference(repository: str | None, tag: str | None) -> tuple[Finding, .
         except RequestError as error:
             findings.append(find("T1", f"{text!r}: {error.message}", error.remedy))
     return tuple(findings)
+
+
+def judge_naming(verdict: Verdict, reference: ArtifactReference) -> Verdict:
+    """Return the verdict on the artifact under the name `reference`, with the address that gateways need (rule T3).
+
+    Without `sha256` a gateway compares the digest in the address with that of the image, before it unpacks anything:
+    `Get` and `getEntry` in the wasm cache of Istio, and of Envoy Gateway.
+    """
+    if reference.destination.is_layout or not verdict.digest:
+        return verdict
+    if reference.digest in ("", verdict.digest):
+        return replace(verdict, url=f"oci://{reference}")
+    address, found, asked = f"oci://{reference}", verdict.digest, reference.digest
+    compared = f"has checksum {_hex(found)}, which does not match: {_hex(asked)}"
+    refused = {
+        gate.gateway: GatewayVerdict(gate.gateway, False, None, f"module downloaded from {address} {compared}", "T3")
+        for gate in verdict.gateways
+        if HOSTS[gate.gateway].pulls_images
+    }
+    gateways = tuple(refused.get(gate.gateway, gate) for gate in verdict.gateways)
+    url = f"oci://{replace(reference, digest=found)}"
+    level = WARNING if any(gate.loads for gate in gateways) else ERROR
+    finding = find("T3", f"the address names an index; its linux/amd64 image is {found}", f"name {url}", level=level)
+    return add_findings(replace(verdict, gateways=gateways, url=url), [finding])
+
+
+def _hex(digest: str) -> str:
+    return digest.partition(":")[2]
 
 
 def judge_tags(version_digest: str, latest_digest: str, latest_should_match: bool) -> tuple[Finding, ...]:
