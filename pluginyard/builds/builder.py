@@ -31,6 +31,13 @@ _STAGE = re.compile(r"^FROM\s.+\sAS\s+(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
+def fill_text(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` of a definition with `{name}` replaced by each of `values`."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 def _check_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
@@ -106,12 +113,16 @@ class CompileDefinition(FrozenModel):
 class Failure(FrozenModel):
     """Translate what a toolchain prints into what a person must do; the first match counts."""
 
-    pattern: Pattern = Field(description="Regular expression, looked for in the last lines of output")
-    message: str = Field(description="What failed; {1} is the pattern's first group")
+    pattern: Pattern = Field(description="Regular expression, looked for in the error lines and the last lines")
+    message: str = Field(
+        description="What failed; {1} is the pattern's first group, {host} the one of that name, "
+        "{did} what the step did not do"
+    )
     remedy: str = Field(description="What to do about it")
     transient: bool = Field(
         False, description="It may pass by itself: the build is tried again where fetching failed so"
     )
+    embedded: bool = Field(False, description="A file is missing that a script of the plugin may make")
 
 
 class Definition(FrozenModel):
@@ -125,6 +136,11 @@ class Definition(FrozenModel):
     compile: CompileDefinition
     environment: Mapping[str, str] = Field({}, description="Environment of both steps")
     buildrc: Mapping[str, Pattern] = Field({}, description="Keys a plugin's .buildrc may set, and what they may hold")
+    errors: Pattern = Field(
+        r"(?i).*\b(?:error|fatal|panic)\b",
+        description="How a line begins with which the toolchain reports an error: it is quoted, "
+        "with what follows up to an empty line",
+    )
     failures: tuple[Failure, ...] = ()
 
 

@@ -82,6 +82,7 @@ def _exit_codes() -> Iterator[tuple[str, str, str]]:
 
 def _fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield a row for each field of `model`, those of nested models after their own."""
+    model.model_rebuild()  # models are built when they are first used: until then an annotation may be a name
     for name, field in model.model_fields.items():
         nested = _nested(field.annotation)
         shown = "required" if field.is_required() else _plain(field.get_default(call_default_factory=True))

@@ -81,6 +81,23 @@ def test_a_plugin_that_names_a_mirror_is_fetched_from_there_and_compiled_offline
     assert "registry `own`" in bench.log
 
 
+@pytest.mark.parametrize("with_git", ["", "true"], ids=["by cargo itself", "by git"])
+def test_a_git_dependency_whose_host_has_no_address_is_named_and_not_tried_again(bench: Bench, with_git: str) -> None:
+    address, commit = "https://git.nosuch.invalid/tiny.git", "0123456789abcdef0123456789abcdef01234567"
+    locked = (
+        f'dependencies = ["tiny"]\n\n[[package]]\nname = "tiny"\nversion = "0.1.0"\nsource = "git+{address}#{commit}"'
+    )
+    files = {
+        **RUST_PLUGIN,
+        "Cargo.toml": RUST_PLUGIN["Cargo.toml"] + f'[dependencies]\ntiny = {{ git = "{address}" }}\n',
+        "Cargo.lock": f"{RUST_PLUGIN['Cargo.lock']}{locked}\n",
+    }
+    chosen = bench.allowing(fetch_environment={"CARGO_NET_GIT_FETCH_WITH_CLI": with_git} if with_git else {})
+    with pytest.raises(BuildError, match=r"the host git\.nosuch\.invalid of a git dependency") as raised:
+        chosen.build("rust", files)
+    assert not raised.value.transient
+
+
 def test_a_plugin_with_vendored_crates_asks_no_registry(bench: Bench) -> None:
     vendored = {f"vendor/tiny-sum/{name}": text for name, text in CRATE.items()}
     vendored["vendor/tiny-sum/.cargo-checksum.json"] = json.dumps({"files": {}, "package": CHECKSUM})
