@@ -180,7 +180,7 @@ def _identity(builder: Builder, site: Site, compiling: BuildStep, *, tidy: bool)
         "kind": "container",
         "toolchain": f"{builder.definition.toolchain.name} {builder.version(site)}",
         "image": pinned[1] if pinned else "",
-        "definition": builder.digest,
+        "definition": builder.identity,
         "fetch": [list(command) for command in builder.definition.fetch.commands] if builder.definition.fetch else [],
         "commands": [list(command) for command in compiling.commands],
         "output": builder.definition.compile.output,

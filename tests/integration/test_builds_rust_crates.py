@@ -75,6 +75,24 @@ def mirror(bench: Bench, tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def test_a_crate_that_only_a_build_script_needs_on_the_building_machine_is_fetched_too(
+    bench: Bench, mirror: str
+) -> None:
+    files = plugin(f'registry = "{mirror}"')
+    files["Cargo.toml"] = files["Cargo.toml"].replace("[dependencies]", "[target.'cfg(unix)'.build-dependencies]")
+    files["build.rs"] = 'fn main() {\n    println!("cargo:warning=sum={}", tiny_sum::sum(40, 2));\n}\n'
+    files["src/lib.rs"] = RUST_PLUGIN["src/lib.rs"]
+    assert bench.build("rust", files).size > 0
+    assert "sum=42" in bench.log
+
+
+def test_the_sites_mirror_serves_a_plugin_that_names_none(bench: Bench, mirror: str) -> None:
+    files = plugin("")
+    del files[".cargo/config.toml"]
+    assert bench.allowing(fetch_environment={"CARGO_SOURCE_MIRROR": mirror}).build("rust", files).size > 0
+    assert "pluginyard-mirror" in bench.log
+
+
 def test_a_plugin_that_names_a_mirror_is_fetched_from_there_and_compiled_offline(bench: Bench, mirror: str) -> None:
     built = bench.build("rust", plugin(f'registry = "{mirror}"'))
     assert Path(built.path).read_bytes().startswith(WASM)
