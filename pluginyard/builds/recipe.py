@@ -62,6 +62,8 @@ class Recipe:
     """Limits, mirrors, passwords of hosts and caches: what the machine decides."""
     identity: Mapping[str, Any]
     """What determines the module's bytes, besides the source; part of the fingerprint."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it is built."""
 
     @property
     def toolchain(self) -> str:
@@ -141,7 +143,8 @@ def plan_recipe(
         )
     definition = builder.definition
     texts = {"folder": plugin_folder} | dict.fromkeys(definition.buildrc, "")
-    texts |= parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
+    asked = parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
+    texts |= asked.values
     compiling = BuildStep(
         _filled(((PREBUILD,) if has_prebuild else ()) + definition.compile.commands, texts),
         _environment(definition, definition.compile.environment, texts),
@@ -155,6 +158,7 @@ def plan_recipe(
         compile=compiling,
         site=site,
         identity=_identity(builder, site, compiling, tidy=tidy),
+        notes=asked.notes,
     )
 
 

@@ -171,5 +171,5 @@ def _published(
         published=any(item.state == "published" for item in publications),
         probe=probe,
         placement=build.plugin.placement,
-        notes=build.plugin.notes,
+        notes=build.notes,
     )

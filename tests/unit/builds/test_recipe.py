@@ -89,8 +89,6 @@ def test_a_buildrc_is_data() -> None:
         ("EXTRA_TAGS=$(id)", "EXTRA_TAGS"),
         ("EXTRA_TAGS=`id`", "EXTRA_TAGS"),
         ("EXTRA_TAGS=a;id", "EXTRA_TAGS"),
-        ("EXTRA_TAG=a", "did you mean EXTRA_TAGS?"),
-        ("GOFLAGS=-toolexec=/x", "known keys: EXTRA_TAGS"),
         ("if true; then", "never executed"),
         ("\nEXTRA_TAGS = a", ".buildrc:2"),
     ],
@@ -101,9 +99,33 @@ def test_a_buildrc_that_is_more_than_data_is_refused(text: str, told: str) -> No
     assert told in str(raised.value)
 
 
-def test_a_builder_that_knows_no_key_says_so() -> None:
-    with pytest.raises(SourceError, match="the builder rust knows no key"):
-        plan("rust", buildrc="EXTRA_TAGS=a")
+@pytest.mark.parametrize(
+    ("builder", "text", "note"),
+    [
+        ("go", "IMAGE_NAME=other\n", ".buildrc:1: IMAGE_NAME is not used by the builder go; it uses EXTRA_TAGS"),
+        (
+            "go",
+            "\nexport EXTRA_TAG=a\n",
+            ".buildrc:2: EXTRA_TAG is not used by the builder go; did you mean EXTRA_TAGS?",
+        ),
+        ("go", "GOFLAGS=-toolexec=/x", ".buildrc:1: GOFLAGS is not used by the builder go; it uses EXTRA_TAGS"),
+        (
+            "tinygo",
+            'IMAGE_NAME="$(cat name)"',
+            ".buildrc:1: IMAGE_NAME is not used by the builder tinygo; it uses EXTRA_TAGS",
+        ),
+        ("rust", "EXTRA_TAGS=a", ".buildrc:1: EXTRA_TAGS is not used by the builder rust; it uses no key"),
+    ],
+)
+def test_a_key_that_a_builder_does_not_use_is_noted_and_changes_nothing(builder: str, text: str, note: str) -> None:
+    recipe = plan(builder, buildrc=text)
+    assert recipe.notes == (f"{FOLDER}/{note}",)
+    assert recipe.identity == plan(builder).identity
+
+
+@pytest.mark.parametrize("line", ["EXTRA_TAGS=a,b # as in 2024", "EXTRA_TAGS='a,b'  # x", "EXTRA_TAGS=a,b"])
+def test_a_comment_behind_a_value_is_none_of_it(line: str) -> None:
+    assert "-tags=a,b" in plan(buildrc=line).compile.commands[-1]
 
 
 def test_a_prebuild_is_refused_with_the_setting_that_allows_it() -> None:
