@@ -28,6 +28,11 @@ class PluginyardError(Exception):
         """Return the sentence that says what failed."""
         return str(self.args[0])
 
+    @property
+    def headline(self) -> str:
+        """Return the first line of the message: what failed, without what is quoted below."""
+        return self.message.partition("\n")[0]
+
     def add(self, message: str, remedy: str = "") -> Self:
         """Say more of what failed, and of what to do about it."""
         self.args = (f"{self.message}; {message}", *self.args[1:])

@@ -90,7 +90,9 @@ def _worth_reading(record: logging.LogRecord) -> bool:
         text = text.replace(repr(error), f"{type(error).__name__}: {error}")
         record.msg, record.args, record.exc_info = text, None, None
     elif text.startswith("Finished in state Failed("):
-        record.msg, record.args = text.replace("\\n", "\n"), None  # shown as Python would write it
+        text = text.replace("\\n", "\n")  # shown as Python would write it
+        # A flow's error was logged just before, as an exception.
+        record.msg, record.args = text.partition("\n")[0] if record.name == "prefect.flow_runs" else text, None
     # In the threads of a batch Prefect's own time limit cannot interrupt; the doors' limits can. That a task completed
     # says the run's graph, and the task's own line says what it did.
     return not text.startswith("Timeout of ") and (record.name, text) != _COMPLETED

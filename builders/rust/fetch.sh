@@ -21,6 +21,7 @@ while [ "${folder#"$top"}" != "$folder" ]; do
 done
 # The site's mirror of the public crate registry (a sparse index, as `sparse+https://…/`), which cargo reads from no
 # variable. It comes before the plugin's, here and in compile.sh; cargo refuses one address under two names.
+mkdir -p "$CARGO_HOME"
 rm -f "$CARGO_HOME/config.toml"
 if [ -n "${CARGO_SOURCE_MIRROR:-}" ] && ! grep -Fqs "$CARGO_SOURCE_MIRROR" "$PLUGINYARD_WORK"/home/sources-*.toml; then
   printf '[source.crates-io]\nreplace-with = "pluginyard-mirror"\n[source.pluginyard-mirror]\nregistry = "%s"\n' \
@@ -28,4 +29,8 @@ if [ -n "${CARGO_SOURCE_MIRROR:-}" ] && ! grep -Fqs "$CARGO_SOURCE_MIRROR" "$PLU
   set -- "$@" --config "$CARGO_HOME/config.toml"
 fi
 cd "$PLUGINYARD_WORK/home"
-exec cargo fetch --locked --target wasm32-wasip1 --manifest-path "$plugin/Cargo.toml" "$@"
+cargo fetch --locked --target wasm32-wasip1 --manifest-path "$plugin/Cargo.toml" "$@"
+# And what build scripts need on this machine alone, as [target.'cfg(unix)'.build-dependencies]. A plugin may do without
+# it: where something of it cannot be fetched, the compiler says whether it is missing.
+host=$(rustc -vV | sed -n 's/^host: //p')
+cargo fetch --locked --target "$host" --manifest-path "$plugin/Cargo.toml" "$@" || true

@@ -31,6 +31,13 @@ _STAGE = re.compile(r"^FROM\s.+\sAS\s+(\S+)\s*$", re.MULTILINE | re.IGNORECASE)
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
+def fill_text(text: str, values: Mapping[str, str]) -> str:
+    """Return `text` of a definition with `{name}` replaced by each of `values`."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 def _check_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
@@ -106,12 +113,16 @@ class CompileDefinition(FrozenModel):
 class Failure(FrozenModel):
     """Translate what a toolchain prints into what a person must do; the first match counts."""
 
-    pattern: Pattern = Field(description="Regular expression, looked for in the last lines of output")
-    message: str = Field(description="What failed; {1} is the pattern's first group")
+    pattern: Pattern = Field(description="Regular expression, looked for in the error lines and the last lines")
+    message: str = Field(
+        description="What failed; {1} is the pattern's first group, {host} the one of that name, "
+        "{did} what the step did not do"
+    )
     remedy: str = Field(description="What to do about it")
     transient: bool = Field(
         False, description="It may pass by itself: the build is tried again where fetching failed so"
     )
+    embedded: bool = Field(False, description="A file is missing that a script of the plugin may make")
 
 
 class Definition(FrozenModel):
@@ -125,6 +136,16 @@ class Definition(FrozenModel):
     compile: CompileDefinition
     environment: Mapping[str, str] = Field({}, description="Environment of both steps")
     buildrc: Mapping[str, Pattern] = Field({}, description="Keys a plugin's .buildrc may set, and what they may hold")
+    identity: Mapping[str, str] = Field(
+        {},
+        description="Digest that stands for a file of the folder in the fingerprints of plugins: of its content before "
+        "a change that cannot change a module",
+    )
+    errors: Pattern = Field(
+        r"(?i).*\b(?:error|fatal|panic)\b",
+        description="How a line begins with which the toolchain reports an error: it is quoted, "
+        "with what follows up to an empty line",
+    )
     failures: tuple[Failure, ...] = ()
 
 
@@ -143,12 +164,18 @@ class Builder:
 
     @property
     def digest(self) -> str:
-        """Return the digest of the Dockerfile and scripts: where one changes, it is another image.
+        """Return the digest of the Dockerfile and scripts: where one changes, it is another image."""
+        return _digest_of_files({path: digest_of(content) for path, content in self.image_files.items()})
+
+    @property
+    def identity(self) -> str:
+        """Return what stands for the Dockerfile and scripts in the fingerprint of a plugin.
 
         The definition is left out: a better remedy in `failures` must not publish every plugin anew.
         What of it decides the bytes is in a recipe's identity, word by word.
         """
-        return digest_of(canonical_json([[path, digest_of(text)] for path, text in sorted(self.image_files.items())]))
+        own = self.definition.identity
+        return _digest_of_files({path: own.get(path) or digest_of(text) for path, text in self.image_files.items()})
 
     @property
     def scripts(self) -> Mapping[str, bytes]:
@@ -180,6 +207,10 @@ class Builder:
         if content is None:
             return fetch.needed_by.missing
         return bool(re.search(fetch.needed_by.pattern, content.decode("utf-8", "replace"), re.MULTILINE))
+
+
+def _digest_of_files(digests: Mapping[str, str]) -> str:
+    return digest_of(canonical_json([[path, digest] for path, digest in sorted(digests.items())]))
 
 
 def load_builder(name: str, files: Mapping[str, bytes]) -> Builder:

@@ -1,22 +1,28 @@
-"""Why a build failed, told to the person who must act: what a toolchain printed, translated.
+"""Why a build failed, for the person who must act: the toolchain's own error lines, translated where they are known.
 
-The translations are data of each builder (`failures` in builder.yaml); here are those that hold for all.
+The translations are data of each builder (`errors` and `failures` in builder.yaml); here are those that hold for all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pluginyard.builds.builder import Definition, Failure, fill_text
 from pluginyard.builds.recipe import MIB, MODULE_BYTES, Recipe, StepName
 from pluginyard.errors import BuildError, ConfigurationError, FetchUnavailableError
 
 QUOTED_LINES = 15
-# A build prints megabytes and a compiler's useful words are its last.
-KEPT_LINES = 60
+QUOTED_CHARACTERS = 400
+KEPT_LINES = 1000
+"""Of what a step prints: a toolchain's error may stand far above its last line."""
 EXPIRED = 137
 """Exit code of a step that was killed at its time limit."""
+# Of the error lines, and of the last lines (some causes are named in a warning), this much is searched for a known
+# failure: patterns over several lines take time in the square of it, and what a build prints is the plugin's doing.
+_SEARCHED_CHARACTERS = 8192
+_DID: Mapping[StepName, str] = {"fetch": "could not fetch the dependencies", "compile": "did not compile"}
 # In the words of container engines, and of apt in a Dockerfile.
 _PASSING = re.compile(
     r"too ?many ?requests|\b(?:429|50[0234]) +[A-Z][a-z]|i/o timeout|timed out|handshake timeout|Client\.Timeout|"
@@ -29,10 +35,11 @@ _LASTING = re.compile(r"no such host|x509|certificate|denied|unauthorized|manife
 
 @dataclass(frozen=True)
 class StepResult:
-    """Say how a step ended: its exit code and its last lines."""
+    """Say how a step ended: its exit code, and the last lines of its standard error and its standard output."""
 
     exit_code: int
-    last_lines: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
     oom: bool = False
     """Whether the kernel ended it for want of memory, where an engine knows."""
     expired: bool = False
@@ -44,32 +51,63 @@ def require_success(recipe: Recipe, step: StepName, result: StepResult) -> None:
     if result.expired:
         raise _time_limit_error(recipe, step)
     if result.exit_code != 0:
-        raise explain_failure(recipe, step, result.exit_code, result.last_lines, oom=result.oom)
+        raise explain_failure(recipe, step, result)
 
 
-def explain_failure(recipe: Recipe, step: StepName, exit_code: int, lines: Sequence[str], *, oom: bool) -> BuildError:
-    """Return the error for a step that ended with `exit_code` after printing `lines`."""
-    text = "\n".join(lines)
-    subject = recipe.folder
+def explain_failure(recipe: Recipe, step: StepName, result: StepResult) -> BuildError:
+    """Return the error for a step that ended with `result`: its first line names the cause, the error lines follow."""
+    errors = tuple(_error_lines(recipe.builder.definition, result.errors))
+    last = _spoken(result.errors)[-QUOTED_LINES:] or _spoken(result.output)[-QUOTED_LINES:]
+    quoted = _quoted(errors or last)
+    begin = "\n".join(errors)[:_SEARCHED_CHARACTERS]
+    text = "\n".join([begin, _end_of(result.errors), _end_of(result.output)])
     # A compiler's child that the kernel ended: the engine notes it, or Go's driver prints it.
-    if oom or exit_code == 137 or re.search(r"signal: killed|\(signal: 9, SIGKILL", text):
+    if result.oom or result.exit_code == 137 or re.search(r"signal: killed|\(signal: 9, SIGKILL", text):
         return BuildError(
             f"the {step} step ran out of its {recipe.site.memory} MiB of memory",
-            subject=subject,
+            subject=recipe.folder,
             remedy="raise PLUGINYARD_BUILD_MEMORY (MiB)",
         )
     for failure in recipe.builder.definition.failures:
         if found := re.search(failure.pattern, text, re.MULTILINE):
-            texts = {"folder": recipe.folder, "version": recipe.version, "1": next(filter(None, found.groups()), "")}
-            # What compiles has no network: there such words are the plugin's own.
-            kind = FetchUnavailableError if failure.transient and step == "fetch" else BuildError
-            return kind(_fill(failure.message, texts), subject=subject, remedy=_fill(failure.remedy, texts))
-    quoted = "\n".join(f"  | {line[:400]}" for line in lines[-QUOTED_LINES:] if line.strip())
-    did = "could not fetch the dependencies" if step == "fetch" else "did not compile"
-    remedy = (
-        "check the network and the mirror settings" if step == "fetch" else "mend the source; the log has all lines"
-    )
-    return BuildError(f"{recipe.toolchain} {did} (exit {exit_code}):\n{quoted}", subject=subject, remedy=remedy)
+            return _translated(failure, found, recipe, step, quoted)
+    cause = next(iter(errors or last[::-1]), "it printed nothing").strip()
+    message = f"{recipe.toolchain} {_DID[step]} (exit {result.exit_code}): {cause[:QUOTED_CHARACTERS]}"
+    remedy = "check the network and the mirror settings" if step == "fetch" else "fix the source; the log has all lines"
+    return BuildError("\n".join([message, *quoted]), subject=recipe.folder, remedy=remedy)
+
+
+def _translated(
+    failure: Failure, found: re.Match[str], recipe: Recipe, step: StepName, quoted: Sequence[str]
+) -> BuildError:
+    named = {name: text or "" for name, text in found.groupdict().items()}
+    first = next(filter(None, found.groups()), "")
+    texts = {"folder": recipe.folder, "version": recipe.version, "did": _DID[step], "1": first, **named}
+    # What compiles has no network: there such words are the plugin's own.
+    kind = FetchUnavailableError if failure.transient and step == "fetch" else BuildError
+    message = "\n".join([fill_text(failure.message, texts).strip(), *quoted])
+    return kind(message, subject=recipe.folder, remedy=fill_text(failure.remedy, texts))
+
+
+def _error_lines(definition: Definition, lines: Sequence[str]) -> Iterator[str]:
+    """Yield the lines with which the toolchain reports an error, each with what follows up to an empty line."""
+    begins, inside = re.compile(definition.errors), False
+    for line in lines:
+        inside = bool(line.strip()) and (inside or bool(begins.match(line)))
+        if inside:
+            yield line
+
+
+def _end_of(lines: Sequence[str]) -> str:
+    return "\n".join(lines[-60:])[-_SEARCHED_CHARACTERS:]
+
+
+def _spoken(lines: Sequence[str]) -> list[str]:
+    return [line for line in lines if line.strip()]
+
+
+def _quoted(lines: Sequence[str]) -> list[str]:
+    return [f"  | {line[:QUOTED_CHARACTERS]}" for line in lines[:QUOTED_LINES]]
 
 
 def image_error(reference: str, why: str, printed: str = "") -> BuildError:
@@ -78,22 +116,21 @@ def image_error(reference: str, why: str, printed: str = "") -> BuildError:
     `printed` is what the build of it printed last.
     """
     passes = _PASSING.search(f"{why}\n{printed}") and not _LASTING.search(why)
-    quoted = "\n".join(f"  | {line}" for line in printed.splitlines()[-QUOTED_LINES:])
+    quoted = _quoted(_spoken(printed.splitlines())[-QUOTED_LINES:])
     return (FetchUnavailableError if passes else BuildError)(
-        f"the builder's image could not be had: {why.strip()[:400]}\n{quoted}".rstrip(),
+        "\n".join([f"the builder's image cannot be pulled or built: {why.strip()[:400]}", *quoted]),
         subject=reference,
-        remedy="log in to its registry, mend the Dockerfile, or name another image with PLUGINYARD_BASE_IMAGE or "
+        remedy="log in to its registry, fix the Dockerfile, or name another image with PLUGINYARD_BASE_IMAGE or "
         "PLUGINYARD_IMAGE_<BUILDER>",
     )
 
 
 def site_file_error(what: str, path: str, error: OSError, variable: str) -> ConfigurationError:
     """Return the error for a file of this machine that builds are given, and that cannot be read."""
-    return ConfigurationError(f"the {what} cannot be read: {error.strerror}", subject=path, remedy=f"mend {variable}")
+    return ConfigurationError(f"the {what} cannot be read: {error.strerror}", subject=path, remedy=f"fix {variable}")
 
 
 def _time_limit_error(recipe: Recipe, step: StepName) -> BuildError:
-    """Return the error for a step that took longer than its limit."""
     return BuildError(
         f"the {step} step took longer than {recipe.site.seconds} s",
         subject=recipe.folder,
@@ -111,18 +148,12 @@ def output_error(recipe: Recipe, why: str) -> BuildError:
     )
 
 
-def check_toolchain(recipe_or_name: str, declared: str, real: str, *, subject: str) -> None:
-    """Raise BuildError unless the toolchain of `subject` has the `declared` version."""
+def check_toolchain(toolchain: str, declared: str, real: str, *, subject: str) -> None:
+    """Raise BuildError unless the toolchain of the image `subject` has the `declared` version."""
     if real == declared:
         return
     raise BuildError(
-        f"it has {recipe_or_name} {real or 'of an unknown version'}, and the builder declares {declared}",
+        f"it has {toolchain} {real or 'of an unknown version'}, and the builder declares {declared}",
         subject=subject,
         remedy="use an image with the declared version, or declare it with PLUGINYARD_VERSION_<BUILDER>",
     )
-
-
-def _fill(text: str, texts: dict[str, str]) -> str:
-    for name, value in texts.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pluginyard.builds.builder import Builder, Command, Definition
+from pluginyard.builds.builder import Builder, Command, Definition, fill_text
 from pluginyard.builds.buildrc import parse_buildrc
 from pluginyard.errors import ConfigurationError
 from pluginyard.oci.digests import DIGEST
@@ -39,7 +39,7 @@ class BuildStep:
     def at(self, work: str, version: str) -> BuildStep:
         """Return the step for the build's root `work` and the toolchain's real `version`."""
         texts = {"work": work, "version": version}
-        environment = {name: _fill(value, texts) for name, value in self.environment.items()}
+        environment = {name: fill_text(value, texts) for name, value in self.environment.items()}
         return BuildStep(_filled(self.commands, texts), environment)
 
     @property
@@ -63,6 +63,8 @@ class Recipe:
     """Limits, mirrors, passwords of hosts and caches: what the machine decides."""
     identity: Mapping[str, Any]
     """What determines the module's bytes, besides the source; part of the fingerprint."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how it is built."""
 
     @property
     def toolchain(self) -> str:
@@ -91,7 +93,7 @@ class Recipe:
 
     def output(self, work: str) -> str:
         """Return the path of the module that the commands leave."""
-        return _fill(self.builder.definition.compile.output, {"work": work, "folder": self.folder})
+        return fill_text(self.builder.definition.compile.output, {"work": work, "folder": self.folder})
 
     def on_host(self, version: str) -> Recipe:
         """Return the recipe for a toolchain of this machine: another identity.
@@ -142,7 +144,8 @@ def plan_recipe(
         )
     definition = builder.definition
     texts = {"folder": plugin_folder} | dict.fromkeys(definition.buildrc, "")
-    texts |= parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
+    asked = parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
+    texts |= asked.values
     compiling = BuildStep(
         _filled(((PREBUILD,) if has_prebuild else ()) + definition.compile.commands, texts),
         _environment(definition, definition.compile.environment, texts),
@@ -156,6 +159,7 @@ def plan_recipe(
         compile=compiling,
         site=site,
         identity=_identity(builder, site, compiling, tidy=tidy),
+        notes=asked.notes,
     )
 
 
@@ -171,7 +175,7 @@ def _plan_fetch(definition: Definition, site: Site, texts: Mapping[str, str], *,
 def _environment(definition: Definition, own: Mapping[str, str], texts: Mapping[str, str]) -> dict[str, str]:
     everywhere = {"HOME": "{work}/home", "TMPDIR": "{work}/tmp", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     together = {**everywhere, **definition.environment, **own}
-    return {name: _fill(value, texts) for name, value in together.items()}
+    return {name: fill_text(value, texts) for name, value in together.items()}
 
 
 def _identity(builder: Builder, site: Site, compiling: BuildStep, *, tidy: bool) -> dict[str, Any]:
@@ -181,7 +185,7 @@ def _identity(builder: Builder, site: Site, compiling: BuildStep, *, tidy: bool)
         "kind": "container",
         "toolchain": f"{builder.definition.toolchain.name} {builder.version(site)}",
         "image": pinned[1] if pinned else "",
-        "definition": builder.digest,
+        "definition": builder.identity,
         "fetch": [list(command) for command in builder.definition.fetch.commands] if builder.definition.fetch else [],
         "commands": [list(command) for command in compiling.commands],
         "output": builder.definition.compile.output,
@@ -191,10 +195,4 @@ def _identity(builder: Builder, site: Site, compiling: BuildStep, *, tidy: bool)
 
 
 def _filled(commands: tuple[Command, ...], texts: Mapping[str, str]) -> tuple[Command, ...]:
-    return tuple(tuple(_fill(word, texts).strip() for word in command) for command in commands)
-
-
-def _fill(text: str, texts: Mapping[str, str]) -> str:
-    for name, value in texts.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+    return tuple(tuple(fill_text(word, texts).strip() for word in command) for command in commands)

@@ -34,12 +34,12 @@ class PlannedPlugin:
 
     def refused(self, error: PluginyardError) -> PlannedPlugin:
         """Return the same plugin as one that is not to be published as it is."""
-        return self.because("refused", error.message, error=error)
+        return self.because("refused", error.headline, error=error)
 
     def failed(self, error: Exception) -> PlannedPlugin:
         """Return the same plugin with what went wrong, a fault of ours marked as such."""
         fault = describe_fault(error)
-        return self.because("failed", fault.message, error=fault)
+        return self.because("failed", fault.headline, error=fault)
 
 
 _COLUMNS: Mapping[str, Callable[[PlannedPlugin], str]] = {
@@ -53,6 +53,7 @@ _COLUMNS: Mapping[str, Callable[[PlannedPlugin], str]] = {
 """The table of a batch: in the report, in the JSON of the run."""
 PUBLISHED_NOW = "published now"
 _MOST_NAMES = 20
+_MOST_QUOTED = 3
 
 
 def _urgency(row: Mapping[str, str]) -> int:
@@ -76,7 +77,7 @@ class RepositoryPlan:
         if not bad:
             return
         raise BatchError(
-            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(_lines_of(bad)),
+            f"{len(bad)} of {len(self.plugins)} plugins are not published:\n    " + "\n    ".join(_listed(bad)),
             subject=subject,
             remedy="fix them and run the same again: it does only what is missing",
         )
@@ -164,12 +165,18 @@ def named_by_content(build: PluginBuild) -> PluginBuild:
     return as_snapshot(replace(build, release=build.release.with_version("0.0.0")))
 
 
-def _lines_of(plugins: Iterable[PlannedPlugin]) -> Iterator[str]:
-    """Yield a line for each failure; plugins that failed alike share one."""
+def _listed(plugins: Iterable[PlannedPlugin]) -> Iterator[str]:
+    """Yield a few lines for each failure: what failed, the first lines quoted, the remedy; alike ones share them."""
     alike: dict[tuple[str, str], list[PlannedPlugin]] = defaultdict(list)
     for plugin in plugins:
         alike[plugin.reason, plugin.error.remedy if plugin.error else ""].append(plugin)
-    for (reason, _), group in alike.items():
+    for (reason, remedy), group in alike.items():
         names = [str(plugin.release) for plugin in group]
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        yield f"{', '.join(names[:_MOST_NAMES])}{more}: {group[0].error or reason}".replace("\n", " ")
+        subject = group[0].error.subject if group[0].error else ""
+        yield ": ".join(filter(None, (f"{', '.join(names[:_MOST_NAMES])}{more}", subject, reason)))
+        if len(group) == 1 and group[0].error:
+            quoted = group[0].error.message.splitlines()[1:]
+            yield from (f"  {line}" for line in quoted[:_MOST_QUOTED])
+        if remedy:
+            yield f"  remedy: {remedy}"

@@ -54,6 +54,11 @@ class PluginBuild:
         return f"{self.recipe.builder.name} ({self.recipe.toolchain}, {self.recipe.kind})"
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what a person should know of the plugin, and of how it is built."""
+        return (*self.plugin.notes, *self.recipe.notes)
+
+    @property
     def references(self) -> tuple[ArtifactReference, ...]:
         """Return the version's reference in each destination."""
         name, version = self.release.name, self.release.version
@@ -75,7 +80,7 @@ class PluginBuild:
             "layers": [item.title for item in self.plugin.documents] + ["plugin.tar.gz"],
             "fingerprint": self.fingerprint,
             "references": [str(reference) for reference in self.references],
-            "notes": list(self.plugin.notes),
+            "notes": list(self.notes),
         }
 
 

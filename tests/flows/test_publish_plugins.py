@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,25 @@ def test_one_plugin_that_cannot_be_built_holds_back_no_other(pair: Path, tmp_pat
         publish(pair, tmp_path / "out")
     assert "second 1.0.0" in str(failure.value)
     assert tags(tmp_path / "out") == {"request-block-1.0.0", "request-block-latest"}
+
+
+def test_the_error_of_a_batch_says_in_a_few_lines_why_each_plugin_failed(
+    pair: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (pair / GO / "request-block/main.go").write_text("package main\n\nfunc main() { nonsense() }\n")
+    (pair / GO / "second/main.go").write_text('package main\n\nimport _ "fmtt"\n\nfunc main() {}\n')
+    commit(pair, "broken")
+    with pytest.raises(BatchError) as failure:
+        publish(pair, tmp_path / "out")
+    _, *lines = failure.value.message.splitlines()
+    assert len(lines) < 12
+    assert re.search(
+        r"^    request-block 1\.0\.0: .* did not compile .*undefined: parseConfiguration$", failure.value.message, re.M
+    )
+    assert re.search(r"^    second 1\.0\.0: .*: there is no package fmtt", failure.value.message, re.M)
+    assert "remedy: fix the import" in failure.value.message
+    of_the_run = [record.getMessage() for record in caplog.records if record.name == "prefect.flow_runs"]
+    assert sum("parseConfiguration" in text for text in of_the_run) == 1, "it is logged once"
 
 
 def test_a_failed_run_goes_on_where_it_failed(pair: Path, tmp_path: Path) -> None:

@@ -248,7 +248,7 @@ def test_a_private_module_proxy_is_given_the_sites_password_and_tried_again_wher
         "main.go": 'package main\n\nimport _ "example.com/y"\n\nfunc main() {}\n',
     }
     proxy.fail(Fault("status", status=503, times=99))
-    with pytest.raises(FetchUnavailableError, match="does not answer"):
+    with pytest.raises(FetchUnavailableError, match=f"the module proxy {proxy.host} does not answer"):
         host.build("go", needs)
     assert proxy.seen[-1].authorization == "Basic " + b64encode(f"ci:{SECRET}".encode()).decode()
     assert SECRET not in host.log

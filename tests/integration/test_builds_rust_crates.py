@@ -75,10 +75,45 @@ def mirror(bench: Bench, tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
+def test_a_crate_that_only_a_build_script_needs_on_the_building_machine_is_fetched_too(
+    bench: Bench, mirror: str
+) -> None:
+    files = plugin(f'registry = "{mirror}"')
+    files["Cargo.toml"] = files["Cargo.toml"].replace("[dependencies]", "[target.'cfg(unix)'.build-dependencies]")
+    files["build.rs"] = 'fn main() {\n    println!("cargo:warning=sum={}", tiny_sum::sum(40, 2));\n}\n'
+    files["src/lib.rs"] = RUST_PLUGIN["src/lib.rs"]
+    assert bench.build("rust", files).size > 0
+    assert "sum=42" in bench.log
+
+
+def test_the_sites_mirror_serves_a_plugin_that_names_none(bench: Bench, mirror: str) -> None:
+    files = plugin("")
+    del files[".cargo/config.toml"]
+    assert bench.allowing(fetch_environment={"CARGO_SOURCE_MIRROR": mirror}).build("rust", files).size > 0
+    assert "pluginyard-mirror" in bench.log
+
+
 def test_a_plugin_that_names_a_mirror_is_fetched_from_there_and_compiled_offline(bench: Bench, mirror: str) -> None:
     built = bench.build("rust", plugin(f'registry = "{mirror}"'))
     assert Path(built.path).read_bytes().startswith(WASM)
     assert "registry `own`" in bench.log
+
+
+@pytest.mark.parametrize("with_git", ["", "true"], ids=["by cargo itself", "by git"])
+def test_a_git_dependency_whose_host_has_no_address_is_named_and_not_tried_again(bench: Bench, with_git: str) -> None:
+    address, commit = "https://git.nosuch.invalid/tiny.git", "0123456789abcdef0123456789abcdef01234567"
+    locked = (
+        f'dependencies = ["tiny"]\n\n[[package]]\nname = "tiny"\nversion = "0.1.0"\nsource = "git+{address}#{commit}"'
+    )
+    files = {
+        **RUST_PLUGIN,
+        "Cargo.toml": RUST_PLUGIN["Cargo.toml"] + f'[dependencies]\ntiny = {{ git = "{address}" }}\n',
+        "Cargo.lock": f"{RUST_PLUGIN['Cargo.lock']}{locked}\n",
+    }
+    chosen = bench.allowing(fetch_environment={"CARGO_NET_GIT_FETCH_WITH_CLI": with_git} if with_git else {})
+    with pytest.raises(BuildError, match=r"the host git\.nosuch\.invalid of a git dependency") as raised:
+        chosen.build("rust", files)
+    assert not raised.value.transient
 
 
 def test_a_plugin_with_vendored_crates_asks_no_registry(bench: Bench) -> None:

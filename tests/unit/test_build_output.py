@@ -40,7 +40,7 @@ def test_a_line_that_comes_in_pieces_and_has_no_end_is_whole() -> None:
     log.feed("é".encode()[1:])
     log.close()
     assert written == ["café"]
-    assert list(log.last_lines) == ["café"]
+    assert list(log.output) == ["café"]
 
 
 def test_a_line_without_end_is_cut() -> None:
@@ -60,4 +60,15 @@ def test_endless_output_is_not_logged_and_its_end_is_known_nevertheless() -> Non
     log.close()
     assert sum(map(len, written)) < 1.1 * LOGGED_BYTES
     assert "not logged" in written[-1]
-    assert log.last_lines[-1] == "the end"
+    assert log.output[-1] == "the end"
+
+
+def test_the_two_streams_are_logged_together_and_remembered_apart() -> None:
+    written: list[str] = []
+    log = BuildOutput(written.append, Clock())
+    log.feed(b"a pack")
+    log.feed_errors(b"a cause\n")
+    log.feed(b"age\n")
+    log.close()
+    assert "\n".join(written).splitlines() == ["a cause", "a package"]
+    assert (log.output, log.errors) == (("a package",), ("a cause",))

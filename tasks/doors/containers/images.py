@@ -197,4 +197,5 @@ def _printed(engine: Engine, image: str, command: tuple[str, ...], site: Site, r
         site=site,
         run_id=run_id,
     )
-    return "\n".join(run_once(engine, config, CHECK_SECONDS).last_lines)
+    result = run_once(engine, config, CHECK_SECONDS)
+    return "\n".join([*result.output, *result.errors])

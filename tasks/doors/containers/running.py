@@ -78,7 +78,7 @@ def run_step(
                     if output:
                         (take or lines.feed)(output)
                     if errors:
-                        lines.feed(errors)
+                        lines.feed_errors(errors)
         except BaseException:
             # An engine does not remove a container whose output somebody still might read.
             with contextlib.suppress(Exception):
@@ -86,10 +86,10 @@ def run_step(
             raise
         lines.close()
         if watch.expired:
-            return StepResult(EXPIRED, lines.last_lines, expired=True)
+            return StepResult(EXPIRED, lines.errors, lines.output, expired=True)
         exit_code = int(client.wait(container)["StatusCode"])
     oom = exit_code != 0 and bool(client.inspect_container(container)["State"]["OOMKilled"])
-    return StepResult(exit_code, lines.last_lines, oom=oom)
+    return StepResult(exit_code, lines.errors, lines.output, oom)
 
 
 def run_once(engine: Engine, config: dict[str, Any], seconds: float) -> StepResult:

@@ -23,29 +23,32 @@ def run_group(script: str, environment: Mapping[str, str], folder: Path, seconds
     """
     lines = BuildOutput(log)
     deadline = time.monotonic() + seconds
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with process_group(["/bin/sh", "-c", script], environment, cwd=folder, **streams) as process:
         expired = _read_until_end(process, lines, deadline)
         lines.close()
         if expired:
-            return StepResult(EXPIRED, lines.last_lines, expired=True)
+            return StepResult(EXPIRED, lines.errors, lines.output, expired=True)
         code = process.wait()
-    return StepResult(128 - code if code < 0 else code, lines.last_lines)
+    return StepResult(128 - code if code < 0 else code, lines.errors, lines.output)
 
 
 def _read_until_end(process: subprocess.Popen[bytes], lines: BuildOutput, deadline: float) -> bool:
-    """Read the output until it or the process ends; return True where the deadline came first."""
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    output = process.stdout.fileno()
+    """Read both streams until they or the process end; return True where the deadline came first."""
     with selectors.DefaultSelector() as selector:
-        selector.register(output, selectors.EVENT_READ)
+        for stream, feed in ((process.stdout, lines.feed), (process.stderr, lines.feed_errors)):
+            assert stream is not None  # noqa: S101 - it was asked for
+            selector.register(stream, selectors.EVENT_READ, feed)
         while (left := deadline - time.monotonic()) > 0:
-            if selector.select(min(left, POLL_SECONDS)):
-                block = os.read(output, _BLOCK)
-                if not block:
-                    return not _ends_by(process, deadline)
-                lines.feed(block)
-            elif process.poll() is not None:
+            ready = selector.select(min(left, POLL_SECONDS))
+            for key, _ in ready:
+                if block := os.read(key.fd, _BLOCK):
+                    key.data(block)
+                else:
+                    selector.unregister(key.fileobj)
+            if not selector.get_map():
+                return not _ends_by(process, deadline)
+            if not ready and process.poll() is not None:
                 return False  # a child it left holds the output open
     return True
 

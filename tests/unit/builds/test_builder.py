@@ -6,6 +6,7 @@ import pytest
 
 from pluginyard.builds import Builder, choose_builder, load_builder
 from pluginyard.errors import ConfigurationError
+from pluginyard.oci import digest_of
 
 BUILDERS = Path(__file__).parents[3] / "builders"
 SMALL = b"""
@@ -87,6 +88,15 @@ def test_any_changed_file_of_the_image_makes_another_builder() -> None:
     more = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "more.sh": b""})
     renamed = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "other.sh": b""})
     assert len({small().digest, changed.digest, more.digest, renamed.digest}) == 4
+
+
+def test_a_changed_file_whose_earlier_digest_is_named_is_another_image_and_the_same_identity() -> None:
+    known = load_builder("tiny", {"builder.yaml": SMALL, "Dockerfile": b"FROM x", "fetch.sh": b"fetch"})
+    named = SMALL + f"identity: {{fetch.sh: {digest_of(b'fetch')}}}\n".encode()
+    changed = load_builder("tiny", {"builder.yaml": named, "Dockerfile": b"FROM x", "fetch.sh": b"fetch more"})
+    assert known.identity == known.digest
+    assert changed.identity == known.identity
+    assert changed.digest != known.digest
 
 
 def test_a_better_remedy_is_no_other_builder() -> None:

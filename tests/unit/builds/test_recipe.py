@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import Recipe, explain_failure, image_error, load_builder, plan_recipe
+from pluginyard.builds import Recipe, load_builder, plan_recipe
 from pluginyard.errors import ConfigurationError, SourceError
 from pluginyard.settings import Site, load_site
 from tests.unit.builds.test_builder import SMALL, shipped
@@ -90,8 +89,6 @@ def test_a_buildrc_is_data() -> None:
         ("EXTRA_TAGS=$(id)", "EXTRA_TAGS"),
         ("EXTRA_TAGS=`id`", "EXTRA_TAGS"),
         ("EXTRA_TAGS=a;id", "EXTRA_TAGS"),
-        ("EXTRA_TAG=a", "did you mean EXTRA_TAGS?"),
-        ("GOFLAGS=-toolexec=/x", "known keys: EXTRA_TAGS"),
         ("if true; then", "never executed"),
         ("\nEXTRA_TAGS = a", ".buildrc:2"),
     ],
@@ -102,9 +99,33 @@ def test_a_buildrc_that_is_more_than_data_is_refused(text: str, told: str) -> No
     assert told in str(raised.value)
 
 
-def test_a_builder_that_knows_no_key_says_so() -> None:
-    with pytest.raises(SourceError, match="the builder rust knows no key"):
-        plan("rust", buildrc="EXTRA_TAGS=a")
+@pytest.mark.parametrize(
+    ("builder", "text", "note"),
+    [
+        ("go", "IMAGE_NAME=other\n", ".buildrc:1: IMAGE_NAME is not used by the builder go; it uses EXTRA_TAGS"),
+        (
+            "go",
+            "\nexport EXTRA_TAG=a\n",
+            ".buildrc:2: EXTRA_TAG is not used by the builder go; did you mean EXTRA_TAGS?",
+        ),
+        ("go", "GOFLAGS=-toolexec=/x", ".buildrc:1: GOFLAGS is not used by the builder go; it uses EXTRA_TAGS"),
+        (
+            "tinygo",
+            'IMAGE_NAME="$(cat name)"',
+            ".buildrc:1: IMAGE_NAME is not used by the builder tinygo; it uses EXTRA_TAGS",
+        ),
+        ("rust", "EXTRA_TAGS=a", ".buildrc:1: EXTRA_TAGS is not used by the builder rust; it uses no key"),
+    ],
+)
+def test_a_key_that_a_builder_does_not_use_is_noted_and_changes_nothing(builder: str, text: str, note: str) -> None:
+    recipe = plan(builder, buildrc=text)
+    assert recipe.notes == (f"{FOLDER}/{note}",)
+    assert recipe.identity == plan(builder).identity
+
+
+@pytest.mark.parametrize("line", ["EXTRA_TAGS=a,b # as in 2024", "EXTRA_TAGS='a,b'  # x", "EXTRA_TAGS=a,b"])
+def test_a_comment_behind_a_value_is_none_of_it(line: str) -> None:
+    assert "-tags=a,b" in plan(buildrc=line).compile.commands[-1]
 
 
 def test_a_prebuild_is_refused_with_the_setting_that_allows_it() -> None:
@@ -211,104 +232,9 @@ def test_an_image_that_was_asked_for_comes_before_the_folder_and_a_base_before_a
     assert builder.base_image(site_with(versions={"tiny": "2.0"})) == "tiny:2.0"
 
 
-FAILURES = [
-    ("go", "main.go:3:8: missing go.sum entry for module providing package a.example/b; to add:", "not tidy"),
-    ("go", "go: updates to go.mod needed; to update it:\n\tgo mod tidy", "not tidy"),
-    ("go", "main.go:4:2: no required module provides package a.example/b; to add it:", "not tidy"),
-    ("go", "go: go.mod requires go >= 1.99 (running go 1.24.4; GOTOOLCHAIN=local)", "asks for Go 1.99"),
-    ("go", "go: a.example/b@v1 requires go >= 1.99 (running go 1.24.4; GOTOOLCHAIN=local)", "newer Go"),
-    ("go", "-buildmode=c-shared requires exactly one main package", "no package main"),
-    ("go", "runtime.main_main·f: function main is undeclared in the main package", "no func main"),
-    ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p: no such host', "proxy cannot be reached"),
-    ("go", "./main.go:7:2: undefined: nothing", "undefined: nothing"),
-    ("go", "compile: signal: killed", "2048 MiB of memory"),
-    ("rust", "error: the lock file /build/src/Cargo.lock needs to be updated but --locked was passed", "Cargo.lock"),
-    ("rust", "error: no library targets found in package `x`", "no library target"),
-    ("rust", "pluginyard: the build left no wasm file: the library is no cdylib", "the library is no cdylib"),
-    ("rust", "error: rustc 1.85.1 is not supported by the following packages:", "newer Rust"),
-    ("rust", "error[E0425]: cannot find value `x`", "cannot find value"),
-]
-
-
-@pytest.mark.parametrize(("name", "printed", "told"), FAILURES)
-def test_what_a_toolchain_prints_is_translated(name: str, printed: str, told: str) -> None:
-    error = explain_failure(plan(name), "compile", 1, ["noise", *printed.splitlines()], oom=False)
-    assert told in error.message
-    assert error.subject == FOLDER
-    assert error.remedy
-    assert not re.search(r"\{\w+\}", str(error))
-
-
-PASSING = [
-    ("go", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: i/o timeout'),
-    ("go", 'go: a.example/b@v1: Get "https://p/b": read tcp 10.0.0.1:1->10.0.0.2:443: read: connection reset by peer'),
-    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 503 Service Unavailable"),
-    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 429 Too Many Requests"),
-    ("tinygo", 'go: a.example/b@v1: Get "https://p/b": dial tcp 10.0.0.1:443: connect: connection refused'),
-    ("rust", "warning: spurious network error (3 tries remaining): [28] Timeout\nerror: failed to download"),
-    ("rust", "  failed to download from `https://i/config.json`\n\nCaused by:\n  [7] Could not connect to server (i)"),
-    ("go", 'main.go:3:8: a.example/b@v1.0.0: Get "https://p/b/@v/v1.0.0.zip": EOF'),
-    ("rust", "error: failed to get successful HTTP response from `https://i/a` (1.1.1.1), got 503\nbody:\nbusy"),
-]
-LASTING = [
-    ("go", 'go: a.example/b@v1: Get "https://p": dial tcp: lookup p on 10.0.0.1:53: no such host'),
-    ("go", 'go: a.example/b@v1: Get "https://p": tls: failed to verify certificate: x509: unknown authority'),
-    ("go", "main.go:3:8: a.example/b@v1.0.0: reading https://p/b/@v/v1.0.0.zip: 404 Not Found"),
-    ("go", "fatal: could not read Username for 'https://a.example': terminal prompts disabled"),
-    ("go", "./main.go:7:2: undefined: nothing"),
-    ("rust", "error: [60] SSL peer certificate or SSH remote key was not OK (SSL certificate problem: unable to get)"),
-]
-
-
-@pytest.mark.parametrize(("name", "printed"), PASSING)
-def test_a_fetch_that_may_succeed_later_is_worth_another_try(name: str, printed: str) -> None:
-    lines = ["noise", *printed.splitlines()]
-    assert explain_failure(plan(name), "fetch", 1, lines, oom=False).transient
-    assert not explain_failure(plan(name), "compile", 1, lines, oom=False).transient, "it has no network"
-
-
-@pytest.mark.parametrize(("name", "printed"), LASTING)
-def test_a_fetch_that_fails_again_is_not_tried_again(name: str, printed: str) -> None:
-    assert not explain_failure(plan(name), "fetch", 1, printed.splitlines(), oom=False).transient
-
-
-@pytest.mark.parametrize(
-    ("why", "printed", "transient"),
-    [
-        ("toomanyrequests: You have reached your unauthenticated pull rate limit.", "", True),
-        ("received unexpected HTTP status: 503 Service Unavailable", "", True),
-        ('Get "https://r.example.com/v2/": dial tcp 10.0.0.1:443: connect: connection refused', "", True),
-        ('Get "https://r.example.com/v2/": net/http: request canceled (Client.Timeout exceeded)', "", True),
-        ('Get "https://r.example.com/v2/": EOF', "", True),
-        ("The command 'apt-get' returned a non-zero code: 100", "W: Temporary failure resolving 'deb.example'", True),
-        ("The command 'rustup' returned a non-zero code: 1", "error: component is unavailable", False),
-        ('Get "https://r.example.com/v2/": dial tcp: lookup r.example.com: no such host', "", False),
-        ("pull access denied for x, repository does not exist or may require 'docker login'", "", False),
-        ("manifest for golang:9 not found: manifest unknown", "", False),
-    ],
-)
-def test_an_image_that_may_be_had_later_is_worth_another_try(why: str, printed: str, transient: bool) -> None:
-    error = image_error("r.example.com/go:1", why, printed)
-    assert error.transient is transient
-    assert error.exit_code == 5
-    assert why[:40] in str(error)
-
-
-def test_the_remedy_for_an_untidy_module_names_the_folder_and_the_setting() -> None:
-    error = explain_failure(plan(), "compile", 1, [FAILURES[0][1]], oom=False)
-    assert f"run `go mod tidy` in {FOLDER}" in error.remedy
-    assert "tidy: true" in error.remedy
-
-
 def test_a_whole_build_has_time_for_all_its_steps() -> None:
     assert plan().whole_seconds == 7200
     assert plan(site=site_with(seconds=7200)).whole_seconds > 2 * 7200
-
-
-def test_only_the_last_lines_are_quoted() -> None:
-    error = explain_failure(plan(), "compile", 1, [f"line {number}" for number in range(100)], oom=False)
-    assert "line 99" in error.message
-    assert "line 50" not in error.message
 
 
 def test_planning_imports_neither_the_engine_nor_the_flow_engine() -> None:
