@@ -36,11 +36,15 @@ _GIT_ENVIRONMENT = {
 }
 
 
+def git_environment() -> dict[str, str]:
+    """Return the environment in which git makes the same commits everywhere."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | _GIT_ENVIRONMENT
+
+
 def git(folder: Path, *arguments: str) -> str:
     """Run git in `folder` with fixed dates and without the user's settings; return what it printed."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), *arguments]
-    done = subprocess.run(command, env=own | _GIT_ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=git_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
