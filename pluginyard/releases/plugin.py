@@ -193,5 +193,5 @@ def describe_published(
         published=any(item.state == "published" for item in known),
         probe=probe,
         placement=build.plugin.placement,
-        notes=build.plugin.notes,
+        notes=build.notes,
     )
