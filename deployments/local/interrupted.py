@@ -14,7 +14,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import State, WorkerStatus
 from prefect.states import AwaitingRetry, Cancelled
 
-from deployments.register.pool_templates import POOL
+from deployments.register import POOL
 from pluginyard.releases import UNDER_WAY, judge_interrupted
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deployments.local.processes import Process
 from deployments.local.settings import PROJECT, find_settings
-from deployments.register.pool_templates import POOL, RUN_ENVIRONMENT
+from deployments.register import POOL, RUN_ENVIRONMENT
 from pluginyard.errors import ConfigurationError
 from pluginyard.settings import CLIENT_PASSWORD, SERVER_PASSWORD, LocalSettings
 from pluginyard.webhooks import choose_forges

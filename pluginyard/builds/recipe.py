@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pluginyard.builds.builder import Builder, Command, Definition, fill_text
 from pluginyard.builds.buildrc import parse_buildrc
 from pluginyard.errors import ConfigurationError
-from pluginyard.oci.digests import DIGEST
+from pluginyard.oci import DIGEST
 from pluginyard.settings import Site
 
 Kind = Literal["container", "host"]

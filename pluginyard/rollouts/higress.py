@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from pluginyard.oci.digests import hex_of
+from pluginyard.oci import hex_of
 from pluginyard.releases import PublishedPlugin
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.builds import Builder, check_toolchain, container_config, image_error
-from pluginyard.oci import canonical_json, digest_of
-from pluginyard.oci.digests import hex_of
+from pluginyard.oci import canonical_json, digest_of, hex_of
 from pluginyard.settings import Site
 from tasks.doors.build_output import Log
 from tasks.doors.containers.engines import Engine, engine_errors

@@ -9,8 +9,7 @@ from pluginyard.builds import Builder
 from pluginyard.forms import PublishRequest
 from pluginyard.releases import HostVersion, PluginBuild, Release, plan_build
 from pluginyard.settings import Site
-from pluginyard.sources import Source
-from pluginyard.sources.tree import SourceFile
+from pluginyard.sources import Source, SourceFile
 from tasks.doors.sources.objects import CommitReader, open_source
 
 
