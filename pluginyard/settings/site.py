@@ -53,7 +53,11 @@ class Site(FrozenModel):
     build_cache: Literal["private", "shared"] = Field(
         "private", description="PLUGINYARD_BUILD_CACHE: shared lets builds read what other builds wrote"
     )
-    allow_prebuild: bool = Field(False, description="PLUGINYARD_ALLOW_PREBUILD: run .prebuild inside the container")
+    allow_prebuild: bool | Literal["network"] = Field(
+        False,
+        description="PLUGINYARD_ALLOW_PREBUILD: run a plugin's .prebuild or prepare.sh where it is compiled; "
+        "or network: as root with network, in a layer of the builder's image, where it installs or downloads",
+    )
     builders_folder: str = Field("", description="PLUGINYARD_BUILDERS: folder with more builders")
     images: Mapping[str, str] = Field({}, description="PLUGINYARD_IMAGE_<BUILDER>: a ready builder image")
     base_images: Mapping[str, str] = Field(
