@@ -14,7 +14,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.builds import ARCHIVE_NAME, BuiltModule, WorkFile, lay_out_work, pack_module
+from pluginyard.builds import ARCHIVE_NAME, BuiltModule, FileContent, pack_module
 from pluginyard.errors import BuildError
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
@@ -62,11 +62,10 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
     return module
 
 
-def _read_work(build: PluginBuild) -> Iterator[WorkFile]:
-    """Yield all that is below the build's root; the source is read from git file by file."""
+def _read_source(build: PluginBuild) -> Iterator[FileContent]:
+    """Yield what the build may read, from git file by file."""
     with sources.CommitReader(build.source) as commit:
-        source = ((file, commit.read(file, LARGEST_FILE)) for file in build.plugin.context)
-        yield from lay_out_work(build.recipe.builder.scripts, source)
+        yield from ((file, commit.read(file, LARGEST_FILE)) for file in build.plugin.context)
 
 
 def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
@@ -78,15 +77,16 @@ def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, 
         build.recipe.site,
         log,
         fetches=build.recipe.fetch is not None,
+        script=build.recipe.layer_script,
         run_id=workspace.run_id,
     )
     return containers.build_in_container(
         engine,
         image,
         build.recipe,
-        _read_work(build),
+        _read_source(build),
         target,
-        work_bytes=sources.size_of_context(build.source, build.plugin.context),
+        source_bytes=sources.size_of_context(build.source, build.plugin.context),
         run_id=workspace.run_id,
         log=log,
         run_in_background=workspace.run_in_background,
@@ -159,7 +159,7 @@ def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> Bu
     return toolchains.build_on_host(
         toolchain,
         build.recipe,
-        _read_work(build),
+        _read_source(build),
         target,
         log=log,
         workdir=workspace.folder / "build",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pluginyard.builds.builder import Definition, Failure, fill_text
+from pluginyard.builds.definition import Definition, Failure, fill_text
 from pluginyard.builds.recipe import MIB, MODULE_BYTES, Recipe, StepName
 from pluginyard.errors import BuildError, ConfigurationError, FetchUnavailableError
 
@@ -30,6 +30,7 @@ _PASSING = re.compile(
     r"Temporary failure resolving",
     re.IGNORECASE | re.MULTILINE,
 )
+_OF_THE_ENGINE = ("Step ", " ---> ", "Removing intermediate container ")
 _LASTING = re.compile(r"no such host|x509|certificate|denied|unauthorized|manifest unknown", re.IGNORECASE)
 
 
@@ -74,6 +75,8 @@ def explain_failure(recipe: Recipe, step: StepName, result: StepResult) -> Build
     cause = next(iter(errors or last[::-1]), "it printed nothing").strip()
     message = f"{recipe.toolchain} {_DID[step]} (exit {result.exit_code}): {cause[:QUOTED_CHARACTERS]}"
     remedy = "check the network and the mirror settings" if step == "fetch" else "fix the source; the log has all lines"
+    if step == "compile" and recipe.preparation and recipe.preparation.lacks_network:
+        remedy = f"{recipe.preparation.hint}; {remedy}"
     return BuildError("\n".join([message, *quoted]), subject=recipe.folder, remedy=remedy)
 
 
@@ -86,7 +89,9 @@ def _translated(
     # What compiles has no network: there such words are the plugin's own.
     kind = FetchUnavailableError if failure.transient and step == "fetch" else BuildError
     message = "\n".join([fill_text(failure.message, texts).strip(), *quoted])
-    return kind(message, subject=recipe.folder, remedy=fill_text(failure.remedy, texts))
+    hint = recipe.preparation.hint if failure.embedded and recipe.preparation else ""
+    remedy = "; ".join(filter(None, (hint, fill_text(failure.remedy, texts))))
+    return kind(message, subject=recipe.folder, remedy=remedy)
 
 
 def _error_lines(definition: Definition, lines: Sequence[str]) -> Iterator[str]:
@@ -115,14 +120,37 @@ def image_error(reference: str, why: str, printed: str = "") -> BuildError:
 
     `printed` is what the build of it printed last.
     """
-    passes = _PASSING.search(f"{why}\n{printed}") and not _LASTING.search(why)
     quoted = _quoted(_spoken(printed.splitlines())[-QUOTED_LINES:])
-    return (FetchUnavailableError if passes else BuildError)(
+    return _kind_of(why, printed)(
         "\n".join([f"the builder's image cannot be pulled or built: {why.strip()[:400]}", *quoted]),
         subject=reference,
         remedy="log in to its registry, fix the Dockerfile, or name another image with PLUGINYARD_BASE_IMAGE or "
         "PLUGINYARD_IMAGE_<BUILDER>",
     )
+
+
+def script_error(subject: str, why: str, printed: str) -> BuildError:
+    """Return the error for the script `subject` of a plugin, of which no layer of the image could be made."""
+    lines = [line for line in _spoken(printed.splitlines()) if not line.startswith(_OF_THE_ENGINE)]
+    code = re.search(r"returned a non-zero code: (\d+)", why)
+    last = "it ran longer than PLUGINYARD_BUILD_SECONDS" if code and code[1] == "124" else next(iter(lines[-1:]), "")
+    cause = f" (exit {code[1]}): {last}" if code else f": {why.strip()[:400]}"
+    return _kind_of(why, printed)(
+        "\n".join([f"it failed in a layer of the builder's image{cause}", *_quoted(lines[-QUOTED_LINES:])]),
+        subject=subject,
+        remedy="fix the script: it runs alone in an empty folder, as root, with network",
+    )
+
+
+def prepared_error(recipe: Recipe, what: str) -> BuildError:
+    """Return the error for what the plugin's script left in its folder, and that cannot be taken."""
+    name = recipe.preparation.script.name if recipe.preparation else ""
+    return BuildError(f"{name} left files that are {what}", subject=recipe.folder, remedy=f"remove them in {name}")
+
+
+def _kind_of(why: str, printed: str) -> type[BuildError]:
+    passes = _PASSING.search(f"{why}\n{printed}") and not _LASTING.search(why)
+    return FetchUnavailableError if passes else BuildError
 
 
 def site_file_error(what: str, path: str, error: OSError, variable: str) -> ConfigurationError:

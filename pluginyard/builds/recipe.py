@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from pluginyard.builds.builder import Builder, Command, Definition, fill_text
+from pluginyard.builds.builder import Builder
 from pluginyard.builds.buildrc import parse_buildrc
-from pluginyard.errors import ConfigurationError
+from pluginyard.builds.definition import Command, Definition, fill_text
+from pluginyard.builds.preparation import PluginScript, Preparation, host_refusal, plan_preparation
 from pluginyard.oci import DIGEST
 from pluginyard.settings import Site
 
@@ -23,7 +24,6 @@ StepName = Literal["fetch", "compile"]
 MIB = 1024 * 1024
 MODULE_BYTES = 256 * MIB
 """Largest module that is taken out of a build."""
-PREBUILD: Command = ("sh", "./.prebuild")
 # Every toolchain, and git and curl below it, takes its authorities from one of these.
 _CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO")
 _DIGEST = re.compile(rf"@({DIGEST})$")
@@ -63,8 +63,15 @@ class Recipe:
     """Limits, mirrors, passwords of hosts and caches: what the machine decides."""
     identity: Mapping[str, Any]
     """What determines the module's bytes, besides the source; part of the fingerprint."""
+    preparation: Preparation | None = None
+    """What becomes of the plugin's own script."""
     notes: tuple[str, ...] = ()
     """What a person should know of how it is built."""
+
+    @property
+    def layer_script(self) -> PluginScript | None:
+        """Return the plugin's script that runs in a layer of the builder's image, None where there is none."""
+        return self.preparation.script if self.preparation and self.preparation.place == "image" else None
 
     @property
     def toolchain(self) -> str:
@@ -98,14 +105,10 @@ class Recipe:
     def on_host(self, version: str) -> Recipe:
         """Return the recipe for a toolchain of this machine: another identity.
 
-        Raises ConfigurationError where the plugin's own `.prebuild` would run outside a container.
+        Raises ConfigurationError where the plugin's own script would run outside a container.
         """
-        if PREBUILD in self.compile.commands:
-            raise ConfigurationError(
-                "the plugin's .prebuild runs in a container only, and this machine's own toolchain would build it",
-                subject=f"{self.folder}/.prebuild",
-                remedy="start Docker, or name its address in DOCKER_HOST; else commit what .prebuild makes",
-            )
+        if self.preparation and self.preparation.place != "nowhere":
+            raise host_refusal(self.preparation.script)
         known = {**self.identity, "kind": "host", "toolchain": f"{self.identity['toolchain'].split()[0]} {version}"}
         return replace(self, kind="host", version=version, identity={**known, "image": ""})
 
@@ -128,26 +131,22 @@ def plan_recipe(
     site: Site,
     tidy: bool = False,
     buildrc: str = "",
-    has_prebuild: bool = False,
+    script: PluginScript | None = None,
     needs_fetch: bool = True,
 ) -> Recipe:
     """Plan how the plugin in `plugin_folder` is built.
 
-    Raises SourceError for a `.buildrc` that is more than data, and ConfigurationError for a
-    `.prebuild` that the site does not allow.
+    Raises SourceError for a `.buildrc` that is more than data, and ConfigurationError for a `.prebuild` (`script`) that
+    the site does not allow.
     """
-    if has_prebuild and not site.allow_prebuild:
-        raise ConfigurationError(
-            "the plugin wants to run .prebuild, and this site does not allow it",
-            subject=f"{plugin_folder}/.prebuild",
-            remedy="review it, then set PLUGINYARD_ALLOW_PREBUILD=true: it runs where the module is compiled",
-        )
+    preparation = plan_preparation(script, site) if script else None
+    first = (script.sealed_command,) if script and preparation and preparation.place == "compile" else ()
     definition = builder.definition
     texts = {"folder": plugin_folder} | dict.fromkeys(definition.buildrc, "")
     asked = parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
     texts |= asked.values
     compiling = BuildStep(
-        _filled(((PREBUILD,) if has_prebuild else ()) + definition.compile.commands, texts),
+        _filled(first + definition.compile.commands, texts),
         _environment(definition, definition.compile.environment, texts),
     )
     return Recipe(
@@ -158,9 +157,15 @@ def plan_recipe(
         fetch=_plan_fetch(definition, site, texts, tidy=tidy) if needs_fetch or tidy else None,
         compile=compiling,
         site=site,
-        identity=_identity(builder, site, compiling, tidy=tidy),
-        notes=asked.notes,
+        identity=_identity(builder, site, compiling, tidy=tidy) | _prepared(preparation),
+        preparation=preparation,
+        notes=(*asked.notes, *filter(None, [preparation.note if preparation else ""])),
     )
+
+
+def _prepared(preparation: Preparation | None) -> dict[str, Any]:
+    """Return what a layer adds to the identity; the script itself is among the files that are hashed."""
+    return {"prepared": preparation.script.name} if preparation and preparation.place == "image" else {}
 
 
 def _plan_fetch(definition: Definition, site: Site, texts: Mapping[str, str], *, tidy: bool) -> BuildStep | None:

@@ -38,6 +38,8 @@ class Sandbox:
     name: str
     recipe: Recipe
     image: str
+    compile_image: str
+    """The image in which the plugin's script has run, or the same: what fetches with passwords runs in none of that."""
     engine_cpus: int
     run_id: str
     streamed: bool
@@ -50,7 +52,7 @@ class Sandbox:
         """Return the configuration of the container of `step`, as the engine's API takes it."""
         return container_config(
             engine_cpus=self.engine_cpus,
-            image=self.image,
+            image=self.compile_image if step == "compile" else self.image,
             script=self._script(step),
             environment=self._environment(step),
             site=self.recipe.site,

@@ -11,6 +11,7 @@ from pluginyard.errors import SourceError
 from pluginyard.sources import EXECUTABLE, LINK, SourceFile, link_target
 
 FOLDERS = ("src", "out", "tmp", "home", "cache", "fetched", "builder")
+FileContent = tuple[SourceFile, bytes]
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
@@ -28,19 +29,29 @@ class WorkFile:
         return 0o644 if self.kind == "file" else 0o755
 
 
-def lay_out_work(scripts: Mapping[str, bytes], source: Iterable[tuple[SourceFile, bytes]]) -> Iterator[WorkFile]:
+def lay_out_work(
+    scripts: Mapping[str, bytes],
+    source: Iterable[FileContent],
+    prepared: Iterable[FileContent] = (),
+) -> Iterator[WorkFile]:
     """Yield all that is below a build's root, folders before what is in them.
 
-    Raises SourceError for a path of `source` that lies outside, lies behind a link or is there twice, for a link that
-    leads outside, and for a Git LFS pointer: the compiler would read the pointer, not the file.
+    What a script of the plugin has `prepared` replaces files of `source`.
+    Raises SourceError for a path that lies outside, lies behind a link or is there twice, for a link that leads
+    outside, and for a Git LFS pointer: the compiler would read the pointer, not the file.
     """
     known: dict[str, WorkFile] = {}
-    scripted = (WorkFile(f"builder/{path}", "program", content) for path, content in sorted(scripts.items()))
-    files = (_checked(file, content) for file, content in source)
-    for item in (*(WorkFile(folder, "folder") for folder in FOLDERS), *scripted):
-        yield from _with_folders(item, known)
-    for item in files:
-        yield from _with_folders(item, known)
+    for folder in FOLDERS:
+        yield from _with_folders(WorkFile(folder, "folder"), known)
+    for path, content in sorted(scripts.items()):
+        yield from _with_folders(WorkFile(f"builder/{path}", "program", content), known)
+    replaced = set()
+    for file, content in prepared:
+        replaced.add(file.path)
+        yield from _with_folders(_checked(file, content), known)
+    for file, content in source:
+        if file.path not in replaced:
+            yield from _with_folders(_checked(file, content), known)
 
 
 def _with_folders(item: WorkFile, known: dict[str, WorkFile]) -> Iterator[WorkFile]:

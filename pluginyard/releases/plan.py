@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pluginyard.builds import Builder, choose_builder, fingerprint_of, plan_recipe
+from pluginyard.builds import SCRIPTS, Builder, PluginScript, choose_builder, fingerprint_of, plan_recipe
 from pluginyard.errors import PluginyardError, RequestError, SourceError
 from pluginyard.forms import PublishRequest, VerifyRequest
 from pluginyard.oci import SPEC, Destination, check_tag, parse_destination
@@ -89,7 +89,7 @@ def plan_build(
         site=site,
         tidy=settings.tidy,
         buildrc=plugin.buildrc,
-        has_prebuild=plugin.has_prebuild,
+        script=plugin.script,
         needs_fetch=plugin.needs_fetch,
     )
     version = host_version(builder)
@@ -140,7 +140,9 @@ def find_plugin(
         documents=documents,
         declared_version=parse_version_file(content("VERSION") or b""),
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
-        has_prebuild=tree.file(f"{folder}/.prebuild") is not None,
+        script=next(
+            (PluginScript(folder, name, text) for name in SCRIPTS if (text := content(name)) is not None), None
+        ),
         needs_fetch=builder.needs_fetch(content),
         placement=choose_placement(specs[0]) if specs else {},
         notes=_notes(tree, release, settings),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pluginyard.builds import Recipe
+from pluginyard.builds import PluginScript, Recipe
 from pluginyard.oci import ArtifactReference, Descriptor, Destination, StoredManifest
 from pluginyard.releases.tag import Release
 from pluginyard.settings import RepositorySettings
@@ -29,7 +29,7 @@ class Plugin:
     documents: tuple[Document, ...]
     declared_version: str = ""
     buildrc: str = ""
-    has_prebuild: bool = False
+    script: PluginScript | None = None
     needs_fetch: bool = True
     placement: Mapping[str, Any] = field(default_factory=dict)
     """Phase and priority that spec.yaml declares, as a WasmPlugin says them."""

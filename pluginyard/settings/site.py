@@ -127,7 +127,14 @@ class Site(FrozenModel):
         Literal["private", "shared"],
         Variable("PLUGINYARD_BUILD_CACHE", "shared lets builds read what other builds wrote"),
     ] = "private"
-    allow_prebuild: Annotated[bool, Variable("PLUGINYARD_ALLOW_PREBUILD", "run .prebuild inside the container")] = False
+    allow_prebuild: Annotated[
+        bool | Literal["network"],
+        Variable(
+            "PLUGINYARD_ALLOW_PREBUILD",
+            "run a plugin's .prebuild or prepare.sh where it is compiled; "
+            "or network: as root with network, in a layer of the builder's image, where it installs or downloads",
+        ),
+    ] = False
     builders_folder: Annotated[str, Variable("PLUGINYARD_BUILDERS", "folder with more builders")] = ""
     images: Annotated[
         Mapping[str, str], Variable("PLUGINYARD_IMAGE_<BUILDER>", "a ready builder image", read=_by_builder)

@@ -6,4 +6,4 @@ from pluginyard.sources.git_failures import GitFailure, judge_git_failure, missi
 from pluginyard.sources.git_objects import MOST_FILES, GitObject, is_id, parse_folder
 from pluginyard.sources.paths import Read, follow_link, link_target
 from pluginyard.sources.revisions import choose_refspecs, choose_revisions, is_url
-from pluginyard.sources.tree import EXECUTABLE, LINK, Document, Source, SourceFile, SourceTag, SourceTree
+from pluginyard.sources.tree import EXECUTABLE, LINK, REGULAR, Document, Source, SourceFile, SourceTag, SourceTree

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import BuiltModule, container_config, lay_out_work, load_builder, plan_recipe
+from pluginyard.builds import BuiltModule, container_config, load_builder, plan_recipe
 from pluginyard.errors import BuildError
 from pluginyard.oci import digest_of
 from tasks.doors.containers import build_in_container, ensure_builder_image
@@ -99,9 +99,9 @@ class TestSameBytes:
             bench.engine,
             image,
             recipe,
-            lay_out_work(unwarmed.scripts, source_of(GO_PLUGIN)),
+            source_of(GO_PLUGIN),
             tmp_path / "cold.wasm",
-            work_bytes=0,
+            source_bytes=0,
             run_id=bench.run_id,
             log=bench.logged.append,
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import Builder, BuiltModule, lay_out_work, plan_recipe
+from pluginyard.builds import Builder, BuiltModule, plan_recipe
 from pluginyard.errors import BuildError, FetchUnavailableError, SourceError
 from pluginyard.settings import Site, load_site
 from tasks.doors.builders import find_builders
@@ -41,8 +41,7 @@ class Host:
         toolchain = find_toolchain(chosen) or miss(f"a toolchain for {chosen.name}")
         recipe = plan_recipe(chosen, plugin_folder=options.pop("folder", FOLDER), site=self.site, **options)
         target = self.folder / "plugin.wasm"
-        work = lay_out_work(chosen.scripts, source)
-        return build_on_host(toolchain, recipe, work, target, log=self.logged.append, workdir=self.warm)
+        return build_on_host(toolchain, recipe, source, target, log=self.logged.append, workdir=self.warm)
 
     def allowing(self, **settings: Any) -> Host:
         return replace(self, site=self.site.model_copy(update=settings))

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
+from pluginyard.builds import PluginScript
 from pluginyard.errors import BuildError, ConfigurationError
-from tests.machine.builds import GO_MODULE, GO_PLUGIN, RUST_PLUGIN, Bench
+from tests.machine.builds import FOLDER, GO_MODULE, GO_PLUGIN, RUST_PLUGIN, Bench
 
 MODULE = '"$HOME/../out/plugin.wasm"'
 NEEDS_UUID = GO_PLUGIN["main.go"].replace('import "fmt"', 'import (\n\t"fmt"\n\t_ "github.com/google/uuid"\n)')
@@ -113,9 +114,10 @@ def test_a_build_cannot_start_processes_without_end(bench: Bench) -> None:
 def test_a_prebuild_runs_only_where_the_site_allows_it(bench: Bench) -> None:
     files = {**GO_PLUGIN, "main.go": GO_PLUGIN["main.go"] + "\nvar _ = generated\n"}
     files[".prebuild"] = "id; echo 'package main' > made.go; echo 'const generated = 1' >> made.go\n"
+    script = PluginScript(FOLDER, ".prebuild", files[".prebuild"].encode())
     with pytest.raises(ConfigurationError, match="does not allow it"):
-        bench.build("go", files, has_prebuild=True, needs_fetch=False)
-    bench.allowing(allow_prebuild=True).build("go", files, has_prebuild=True, needs_fetch=False)
+        bench.build("go", files, script=script, needs_fetch=False)
+    bench.allowing(allow_prebuild=True).build("go", files, script=script, needs_fetch=False)
     assert "uid=65534" in bench.log
 
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import Builder, BuiltModule, lay_out_work, load_builder, plan_recipe
+from pluginyard.builds import Builder, BuiltModule, FileContent, load_builder, plan_recipe
 from pluginyard.settings import Site
-from pluginyard.sources import EXECUTABLE, SourceFile
-from pluginyard.sources.tree import REGULAR
+from pluginyard.sources import EXECUTABLE, REGULAR, SourceFile
 from tasks.doors.builders import find_builders
 from tasks.doors.containers import Engine, build_in_container, ensure_builder_image
 from tests.machine.example_repository import HIGRESS_PLUGINS
@@ -43,7 +42,7 @@ RUST_PLUGIN = {
 }
 
 
-SourceContent = Sequence[tuple[SourceFile, bytes]]
+SourceContent = Sequence[FileContent]
 
 
 def source_of(files: Mapping[str, str | bytes], *, folder: str = FOLDER, executable: bool = False) -> SourceContent:
@@ -111,14 +110,16 @@ class Bench:
         content = source or source_of(files or {"main.sh": ""}, folder=folder)
         recipe = plan_recipe(chosen, plugin_folder=folder, site=self.site, **planning)
         fetches = recipe.fetch is not None
-        image = ensure_builder_image(self.engine, chosen, self.site, self.logged.append, fetches=fetches)
+        image = ensure_builder_image(
+            self.engine, chosen, self.site, self.logged.append, fetches=fetches, script=recipe.layer_script
+        )
         return build_in_container(
             self.engine,
             image,
             recipe,
-            lay_out_work(chosen.scripts, content),
+            content,
             self.folder / target,
-            work_bytes=sum(len(each) for _, each in content),
+            source_bytes=sum(len(each) for _, each in content),
             run_id=self.run_id,
             log=log or self.logged.append,
         )

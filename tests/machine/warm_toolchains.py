@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pluginyard.builds import lay_out_work, plan_recipe
+from pluginyard.builds import plan_recipe
 from pluginyard.settings import load_site
 from tasks.doors.builders import find_builders
 from tasks.doors.toolchains import build_on_host, find_toolchain
@@ -29,9 +29,9 @@ def warm_cache(cache: Path) -> Path:
                 recipe = plan_recipe(builder, plugin_folder=FOLDER, site=load_site({}), needs_fetch=False)
                 with tempfile.TemporaryDirectory(dir=kept) as name:
                     folder = Path(name)
-                    work = lay_out_work(builder.scripts, source_of(GO_PLUGIN))
+                    source = source_of(GO_PLUGIN)
                     warm = folder / "warm"
-                    build_on_host(toolchain, recipe, work, folder / "x.wasm", log=print, workdir=warm)
+                    build_on_host(toolchain, recipe, source, folder / "x.wasm", log=print, workdir=warm)
                     warm.replace(ours)
         shutil.copytree(ours, cache / "toolchains")
     return cache

@@ -2,7 +2,7 @@
 
 >>> engine = find_engine()  # doctest: +SKIP
 >>> image = ensure_builder_image(engine, builder, site, print)  # doctest: +SKIP
->>> build_in_container(engine, image, recipe, work, target, work_bytes=9, run_id="42", log=print)  # doctest: +SKIP
+>>> build_in_container(engine, image, recipe, source, target, source_bytes=9, run_id="42", log=print)  # doctest: +SKIP
 """
 
 from tasks.doors.containers.builds import build_in_container

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,13 +12,16 @@ from types import TracebackType
 from typing import IO, Any
 
 from pluginyard.builds import (
+    PREPARED,
+    RUN_LABEL,
     WORK,
     BuiltModule,
+    FileContent,
     Recipe,
     Sandbox,
     StepName,
-    WorkFile,
     fits_in_memory,
+    lay_out_work,
     require_success,
 )
 from tasks.doors.build_output import Log
@@ -27,7 +30,7 @@ from tasks.doors.containers.fetch_files import pack_fetch_files
 from tasks.doors.containers.images import BuilderImage
 from tasks.doors.containers.outputs import ModuleReceiver
 from tasks.doors.containers.running import remove_quietly, run_step
-from tasks.doors.containers.streams import pack_work
+from tasks.doors.containers.streams import pack_work, read_prepared
 from tasks.doors.module_file import ModuleFile
 
 RunInBackground = Callable[[Callable[[], object]], object]
@@ -41,30 +44,32 @@ def build_in_container(
     engine: Engine,
     image: BuilderImage,
     recipe: Recipe,
-    work: Iterable[WorkFile],
+    source: Iterable[FileContent],
     target: Path,
     *,
-    work_bytes: int,
+    source_bytes: int,
     run_id: str,
     log: Log,
     run_in_background: RunInBackground = _run_now,
 ) -> BuiltModule:
-    """Build `recipe` from `work` (about `work_bytes`), which is read once, and leave the module at `target`.
+    """Build `recipe` from `source` (of `source_bytes`), which is read once, and leave the module at `target`.
 
     Nothing of the build stays on the engine, whatever happens; what a killed process leaves is marked with `run_id`
     for `remove_leftovers`. After success the removal is handed to `run_in_background`, for it takes as long as a small
     compilation. Raises BuildError with what the toolchain said, translated.
     """
     # Only of this machine: there the SDK's connection is a plain socket that can be written while it is read.
-    streamed = engine.address.startswith("unix:") and fits_in_memory(recipe, work_bytes)
+    streamed = engine.address.startswith("unix:") and fits_in_memory(recipe, source_bytes)
     name = f"pluginyard-{uuid.uuid4().hex}"
-    sandbox = Sandbox(name, recipe, image.digest, engine.cpus, run_id, streamed=streamed)
+    compile_image = image.compile_digest or image.digest
+    sandbox = Sandbox(name, recipe, image.digest, compile_image, engine.cpus, run_id, streamed=streamed)
     with (
         engine_errors(engine.address),
         BuildContainers(engine, sandbox, log, run_in_background) as containers,
         ThreadPoolExecutor(1, thread_name_prefix="pack") as packer,
     ):
-        packed = packer.submit(pack_work, work)
+        prepared = containers.prepared() if recipe.layer_script else ()
+        packed = packer.submit(pack_work, lay_out_work(recipe.builder.scripts, source, prepared))
         if streamed:
             containers.create("compile")
         else:
@@ -130,6 +135,15 @@ class BuildContainers:
         name = self._sandbox.container(step)
         self._created.append(name)  # before the call: an interrupted one may have created it
         self._engine.client.create_container_from_config(self._sandbox.config(step), name)  # type: ignore[no-untyped-call]
+
+    def prepared(self) -> Iterator[FileContent]:
+        """Yield what the plugin's script left in the image to compile in, of which nothing runs here."""
+        name = f"{self._sandbox.name}-prepared"
+        self._created.append(name)
+        config = {"Image": self._sandbox.compile_image, "Cmd": ["true"], "Labels": {RUN_LABEL: self._sandbox.run_id}}
+        self._engine.client.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
+        stream, _ = self._engine.client.get_archive(name, PREPARED)
+        return read_prepared(stream, self._sandbox.recipe)
 
     def put(self, step: StepName, path: str, archive: Any) -> None:
         """Unpack the tar `archive` into the container of `step` at `path`."""

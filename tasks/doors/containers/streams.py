@@ -11,7 +11,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING
 
-from pluginyard.builds import NOBODY, WorkFile
+from pluginyard.builds import MIB, MODULE_BYTES, NOBODY, FileContent, Recipe, WorkFile, prepared_error
+from pluginyard.sources import EXECUTABLE, LINK, REGULAR, SourceFile
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -84,3 +85,29 @@ def pack_work(work: Iterable[WorkFile]) -> IO[bytes]:
             archive.addfile(member, io.BytesIO(item.content))
     packed.seek(0)
     return packed
+
+
+def read_prepared(stream: Iterable[bytes], recipe: Recipe) -> Iterator[FileContent]:
+    """Yield the files of the tar `stream` of a folder as files of the plugin's folder; the stream is read at once.
+
+    Raises BuildError for more than a module may be long: the files are the doing of the plugin's script.
+    """
+    spooled, size = tempfile.TemporaryFile(), 0  # noqa: SIM115 - closed by whoever reads the files
+    for block in stream:
+        size += spooled.write(block)
+        if size > MODULE_BYTES:
+            raise prepared_error(recipe, f"above {MODULE_BYTES // MIB} MiB")
+    spooled.seek(0)
+    return _prepared_files(spooled, recipe)
+
+
+def _prepared_files(spooled: IO[bytes], recipe: Recipe) -> Iterator[FileContent]:
+    with spooled, tarfile.open(fileobj=spooled, mode="r:") as archive:
+        for member in archive:
+            path = f"{recipe.folder}/{member.name.partition('/')[2]}"
+            if member.issym():
+                yield SourceFile(path, LINK, ""), member.linkname.encode("utf-8", "surrogateescape")
+            elif member.isreg() and (content := archive.extractfile(member)):
+                yield SourceFile(path, EXECUTABLE if member.mode & 0o111 else REGULAR, ""), content.read()
+            elif not member.isdir():
+                raise prepared_error(recipe, f"not regular: {member.name}")

@@ -13,9 +13,9 @@ from pathlib import Path
 from pluginyard.builds import (
     BuildStep,
     BuiltModule,
+    FileContent,
     Recipe,
     StepName,
-    WorkFile,
     lay_out_work,
     require_success,
     site_file_error,
@@ -29,14 +29,14 @@ from tasks.doors.toolchains.processes import run_group
 def build_on_host(
     toolchain: HostToolchain,
     recipe: Recipe,
-    work: Iterable[WorkFile],
+    source: Iterable[FileContent],
     target: Path,
     *,
     log: Log,
     workdir: Path,
     warm_folder: Path | None = None,
 ) -> BuiltModule:
-    """Build `recipe` from `work`, which is read once, with `toolchain` and leave the module at `target`.
+    """Build `recipe` from `source`, which is read once, with `toolchain` and leave the module at `target`.
 
     `workdir` holds what the build makes, and is left empty; `warm_folder` (default: `workdir`) keeps the standard
     library compiled for the next build, so it must outlive the run and lie on the same file system.
@@ -44,7 +44,7 @@ def build_on_host(
     toolchain said, translated.
     """
     here = recipe if recipe.kind == "host" else recipe.on_host(toolchain.version)
-    with work_folder(workdir, work) as root:
+    with work_folder(workdir, lay_out_work(here.builder.scripts, source)) as root:
         build = _HostBuild(toolchain, here, root, log)
         build.warm(warm_folder or workdir)
         if here.fetch:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pluginyard.builds import Recipe, load_builder, plan_recipe
-from pluginyard.errors import ConfigurationError, SourceError
+from pluginyard.builds import PluginScript, Recipe, load_builder, plan_recipe
+from pluginyard.errors import SourceError
 from pluginyard.settings import Site, load_site
 from tests.unit.builds.test_builder import SMALL, shipped
 
@@ -128,35 +128,13 @@ def test_a_comment_behind_a_value_is_none_of_it(line: str) -> None:
     assert "-tags=a,b" in plan(buildrc=line).compile.commands[-1]
 
 
-def test_a_prebuild_is_refused_with_the_setting_that_allows_it() -> None:
-    with pytest.raises(ConfigurationError) as raised:
-        plan("rust", has_prebuild=True)
-    assert raised.value.subject == f"{FOLDER}/.prebuild"
-    assert "PLUGINYARD_ALLOW_PREBUILD=true" in raised.value.remedy
-
-
-def test_an_allowed_prebuild_runs_in_the_compile_step_only() -> None:
-    recipe = plan("rust", site_with(allow_prebuild=True), has_prebuild=True)
-    assert recipe.compile.commands[0] == ("sh", "./.prebuild")
-    assert recipe.fetch is not None
-    assert ("sh", "./.prebuild") not in recipe.fetch.commands
-
-
-def test_an_allowed_prebuild_is_refused_where_this_machine_itself_would_run_it() -> None:
-    recipe = plan("rust", site_with(allow_prebuild=True), has_prebuild=True)
-    with pytest.raises(ConfigurationError, match="in a container only") as raised:
-        recipe.on_host("1.85")
-    assert raised.value.subject == f"{FOLDER}/.prebuild"
-    assert "DOCKER_HOST" in raised.value.remedy
-    assert plan("rust", site_with(allow_prebuild=True)).on_host("1.85").kind == "host"
-
-
 CHANGES: dict[str, dict[str, Any]] = {
     "version": {"site": site_with(versions={"go": "1.24.5"})},
     "pinned base": {"site": site_with(base_images={"go": PINNED})},
     "tidy": {"tidy": True},
     "tags": {"buildrc": "EXTRA_TAGS=a"},
-    "prebuild": {"site": site_with(allow_prebuild=True), "has_prebuild": True},
+    "prebuild": {"site": site_with(allow_prebuild=True), "script": PluginScript(FOLDER, ".prebuild", b"echo")},
+    "prepared": {"site": site_with(allow_prebuild="network"), "script": PluginScript(FOLDER, "prepare.sh", b"curl")},
 }
 SAME: dict[str, dict[str, Any]] = {
     "a mirror of the base image": {"site": site_with(base_images={"*": "mirror.example.com/go:1.24.4"})},
@@ -165,6 +143,7 @@ SAME: dict[str, dict[str, Any]] = {
     "authorities": {"site": site_with(ca_bundle="/etc/ca.pem")},
     "passwords of hosts": {"site": site_with(netrc="/etc/netrc")},
     "an engine": {"site": site_with(engine_address="tcp://127.0.0.1:1")},
+    "a script that is not run": {"script": PluginScript(FOLDER, "prepare.sh", b"echo")},
     "an allowance that is not used": {"site": site_with(allow_prebuild=True)},
 }
 

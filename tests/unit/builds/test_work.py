@@ -7,8 +7,7 @@ import pytest
 from pluginyard.builds import WorkFile, lay_out_work
 from pluginyard.builds.work import FOLDERS
 from pluginyard.errors import SourceError
-from pluginyard.sources import EXECUTABLE, LINK, SourceFile
-from pluginyard.sources.tree import REGULAR
+from pluginyard.sources import EXECUTABLE, LINK, REGULAR, SourceFile
 
 
 def laid_out(*source: tuple[str, str, bytes]) -> list[WorkFile]:
@@ -46,6 +45,13 @@ def test_the_root_holds_its_folders_the_scripts_and_the_source_each_folder_befor
 def test_what_would_lie_outside_is_refused(source: list[tuple[str, str, bytes]]) -> None:
     with pytest.raises(SourceError, match="leaves the repository"):
         laid_out(*source)
+
+
+def test_what_a_script_prepared_replaces_what_the_commit_has() -> None:
+    own, made = SourceFile("a/made.bin", REGULAR, ""), SourceFile("a/new/made.bin", REGULAR, "")
+    work = list(lay_out_work({}, [(own, b"committed")], [(own, b"made"), (made, b"new")]))[len(FOLDERS) :]
+    assert [item.path for item in work] == ["src/a", "src/a/made.bin", "src/a/new", "src/a/new/made.bin"]
+    assert work[1].content == b"made"
 
 
 def test_a_path_that_is_there_twice_is_refused() -> None:

@@ -167,6 +167,19 @@ def test_prebuild_waits_for_the_site_to_allow_it() -> None:
     assert ".prebuild" in plan(hooked, site=load_site({"PLUGINYARD_ALLOW_PREBUILD": "true"})).recipe.compile.script
 
 
+def test_a_prepare_script_refuses_no_plugin_and_is_noted_until_the_site_allows_it() -> None:
+    prepared = {**FILES, f"{GO}/prepare.sh": "curl -o data.bin https://example.com/data.bin"}
+    assert plan(prepared).notes == (
+        f"{GO}/prepare.sh was not run: review it, then set PLUGINYARD_ALLOW_PREBUILD=network",
+    )
+    allowed = plan(prepared, site=load_site({"PLUGINYARD_ALLOW_PREBUILD": "network"}))
+    assert allowed.notes == ()
+    assert allowed.recipe.layer_script is not None
+    assert allowed.fingerprint != plan(prepared).fingerprint
+    with pytest.raises(ConfigurationError, match="PLUGINYARD_ALLOW_PREBUILD"):
+        load_site({"PLUGINYARD_ALLOW_PREBUILD": "netwrok"})
+
+
 def test_where_to_publish_is_the_requests_word_then_the_sites_then_the_repositorys() -> None:
     files = {**FILES, "pluginyard.yaml": "registries: [repo.example.com/p]"}
     site = load_site({"PLUGINYARD_REGISTRIES": "one.example.com/p, two.example.com/p"})
