@@ -159,8 +159,9 @@ def plan_recipe(
     buildrc: str = "",
     has_prebuild: bool = False,
     needs_fetch: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Recipe:
-    """Plan how the plugin in `plugin_folder` is built.
+    """Plan how the plugin in `plugin_folder` is built; `environment` is of this plugin, and goes over the builder's.
 
     Raises SourceError for a `.buildrc` that is more than data, and ConfigurationError for a
     `.prebuild` that the site does not allow.
@@ -176,14 +177,14 @@ def plan_recipe(
     texts |= parse_buildrc(buildrc, builder, subject=f"{plugin_folder}/.buildrc")
     compiling = BuildStep(
         _filled(((PREBUILD,) if has_prebuild else ()) + definition.compile.commands, texts),
-        _environment(definition, definition.compile.environment, texts),
+        _environment(definition, {**definition.compile.environment, **(environment or {})}, texts),
     )
     return Recipe(
         builder=builder,
         kind="container",
         version=settings.version(builder),
         folder=plugin_folder,
-        fetch=_plan_fetch(definition, settings, texts) if needs_fetch or settings.tidy else None,
+        fetch=_plan_fetch(definition, settings, texts, environment or {}) if needs_fetch or settings.tidy else None,
         compile=compiling,
         limits=settings.limits,
         cache=settings.cache,
@@ -193,12 +194,14 @@ def plan_recipe(
     )
 
 
-def _plan_fetch(definition: Definition, settings: BuildSettings, texts: Mapping[str, str]) -> BuildStep | None:
+def _plan_fetch(
+    definition: Definition, settings: BuildSettings, texts: Mapping[str, str], own: Mapping[str, str]
+) -> BuildStep | None:
     fetch: FetchDefinition | None = definition.fetch
     if fetch is None:
         return None
     commands = (fetch.tidy if settings.tidy else ()) + fetch.commands
-    environment = _environment(definition, fetch.environment, texts)
+    environment = _environment(definition, {**fetch.environment, **own}, texts)
     return BuildStep(_filled(commands, texts), {**environment, **settings.fetch_environment})
 
 

@@ -23,5 +23,6 @@ from pluginyard.webhooks.watch import (
     judge_old,
     judge_published,
     judge_run,
+    locate_tags,
     merge,
 )

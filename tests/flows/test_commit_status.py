@@ -31,11 +31,10 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatusForge]:
 
 
 @pytest.fixture
-def hosted(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hosted(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let git go to the example where the forge's address says so."""
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{example}.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", URL)
+    (tmp_path / "gitconfig").write_text(f'[url "file://{example}"]\n\tinsteadOf = {URL}\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     return example
 
 

@@ -36,9 +36,8 @@ def hosted(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """Return the repository of FORGE: git goes to its folder where the address says the forge."""
     folder = tmp_path / "acme" / "plugins"
     shutil.move(small, folder)
-    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
-    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.file://{tmp_path}/.insteadOf")
-    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "https://forge.example.com/")
+    (tmp_path / "gitconfig").write_text(f'[url "file://{tmp_path}/"]\n\tinsteadOf = https://forge.example.com/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     return folder
 
 

@@ -34,7 +34,8 @@ def open_repository(
     may share a `connection`. Raises ConfigurationError where the CA bundle of `access` is not there.
     """
     if destination.is_layout:
-        return LayoutRepository(destination, name, access)
+        below, _, own = name.rpartition("/")
+        return LayoutRepository(destination.below(below), own, access)
     path = destination.artifact(name).repository if name else destination.namespace
     shared = connection or Connection(new_session(access.ca_bundle))
     return RemoteRepository(destination.host, path, access, credentials, shared)
