@@ -153,7 +153,7 @@ def find_plugin(
         environment=context.environment,
         below=place.below,
         placement=choose_placement(specs[0]) if specs else {},
-        notes=find_namesakes(tree, release, settings, place),
+        notes=(*find_namesakes(tree, release, settings, place), *context.notes),
     )
 
 

@@ -32,6 +32,7 @@ class Context:
     files: tuple[SourceFile, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     needs_fetch: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def collect_context(tree: SourceTree, folder: str, manifest: str, read: Read, inputs: Iterable[str] = ()) -> Context:
@@ -52,7 +53,7 @@ def collect_context(tree: SourceTree, folder: str, manifest: str, read: Read, in
     for whole in _outermost([*found.whole, *named]):
         files |= {file.path: file for file in tree.below(whole) if file.mode != SUBMODULE}
     every = sorted(map(check_name, _with_link_targets(tree, files, read)), key=lambda file: file.path)
-    return Context(tuple(every), found.environment, found.needs_fetch)
+    return Context(tuple(every), found.environment, found.needs_fetch, found.notes)
 
 
 def _package_files(tree: SourceTree, package: str, manifest: str) -> Iterator[SourceFile]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from pluginyard.sources.manifests import LocalDependencies, Manifests, missing_dependency
 from pluginyard.sources.paths import folders_above, resolve_inside
@@ -20,20 +21,21 @@ _WORD = re.compile(r'"[^"]*"|`[^`]*`|[()]|[^\s"`()]+')
 def find_go_dependencies(manifests: Manifests, folder: str) -> LocalDependencies:
     """Return what Go reads for the module in `folder`: modules that replace others, and its workspace.
 
-    A go.work that does not list the module is left aside: Go builds in it only with GOWORK=off, as builders set it.
-    Raises SourceError for a module that is not there, or leaves the repository.
+    The nearest go.work governs it. One that does not list the module is left aside, for Go builds in it only with
+    GOWORK=off, as builders set it. Raises SourceError for a module that is not there, or leaves the repository.
     """
-    root = _find_workspace(manifests, folder)
-    if root is None:
-        return LocalDependencies((folder, *_replacements(manifests, folder, GO_MANIFEST)))
-    path, vendor = posixpath.join(root, _WORKSPACE), posixpath.join(root, "vendor")
-    used = _used(manifests, root)
+    paths = (posixpath.join(root, _WORKSPACE) for root in (folder, *folders_above(folder)))
+    path = next((path for path in paths if manifests.tree.file(path)), "")
+    used = _used(manifests, path) if path else {}
+    if folder not in used:
+        notes = (f"{path} does not list {folder}, so it is built without: `go work use` adds it",) if path else ()
+        return LocalDependencies((folder, *_replacements(manifests, folder, GO_MANIFEST)), notes=notes)
     for module, relative in used.items():
         _require(manifests, module, subject=path, relative=relative)
-    replaced = [target for module in used for target in _replacements(manifests, module, GO_MANIFEST)]
-    sums = (f"{path}.sum", *(posixpath.join(module, "go.sum") for module in used))
+    root, replaced = posixpath.dirname(path), [_replacements(manifests, module, GO_MANIFEST) for module in used]
+    vendor, sums = posixpath.join(root, "vendor"), (f"{path}.sum", *(posixpath.join(each, "go.sum") for each in used))
     return LocalDependencies(
-        packages=(*used, *replaced, *_replacements(manifests, root, _WORKSPACE)),
+        packages=(*used, *chain(*replaced), *_replacements(manifests, root, _WORKSPACE)),
         whole=(vendor,) if manifests.tree.file(f"{vendor}/modules.txt") else (),
         files=(path, f"{path}.sum"),
         environment={"GOWORK": f"{{work}}/src/{path}"},
@@ -41,19 +43,10 @@ def find_go_dependencies(manifests: Manifests, folder: str) -> LocalDependencies
     )
 
 
-def _find_workspace(manifests: Manifests, folder: str) -> str | None:
-    """Return the folder of the go.work that governs the module: the nearest, where it lists the module."""
-    for root in (folder, *folders_above(folder)):
-        if manifests.text(posixpath.join(root, _WORKSPACE)) is not None:
-            return root if folder in _used(manifests, root) else None
-    return None
-
-
-def _used(manifests: Manifests, root: str) -> dict[str, str]:
-    """Return the folders of the modules that the go.work in `root` lists, each with what it says there."""
-    path = posixpath.join(root, _WORKSPACE)
+def _used(manifests: Manifests, path: str) -> dict[str, str]:
+    """Return the folders of the modules that the go.work at `path` lists, each with what it says there."""
     listed = (words[1] for words in _directives(manifests.text(path) or "", "use") if len(words) == 2)
-    return {resolve_inside(root, relative, path): relative for relative in listed}
+    return {resolve_inside(posixpath.dirname(path), relative, path): relative for relative in listed}
 
 
 def _replacements(manifests: Manifests, folder: str, name: str) -> Iterator[str]:

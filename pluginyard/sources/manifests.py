@@ -28,6 +28,8 @@ class LocalDependencies:
     """Variables of both steps of the build; `{work}` is its root."""
     needs_fetch: bool = False
     """Something outside the plugin's folder must be fetched."""
+    notes: tuple[str, ...] = ()
+    """What people should know, and what stops nothing."""
 
 
 class Manifests:

@@ -104,6 +104,8 @@ def test_a_workspace_that_does_not_list_the_plugin_is_left_aside(name: str, work
     found = collect(OWN | {name: work, "plugins/wasm-go/extensions/b/go.mod": ""})
     assert {file.path for file in found.files} - {f"{PLUGIN}/nested/go.work"} == set(OWN)
     assert (found.environment, found.needs_fetch) == ({}, False)
+    seen = name in (f"{parent}go.work" for parent in ("", "plugins/wasm-go/"))
+    assert [f"{name} does not list {PLUGIN}" in note for note in found.notes] == ([True] if seen else [])
 
 
 def test_the_nearest_workspace_counts() -> None:
