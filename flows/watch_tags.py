@@ -33,7 +33,7 @@ def watch_tags(request: WatchRequest) -> dict[str, Any]:
     machine = begin()
     request = request.at(request.repositories or [choose_repository("", machine.site)])
     registries = Registries(machine.site, plain_http=request.plain_http)
-    found = look_up_tags(read_tags(request, machine.cache, site=machine.site), registries)
+    found = look_up_tags(read_tags(request, machine.cache, site=machine.site, builders=machine.builders), registries)
     watch = _start(request, found)
     post_watch(request, watch)
     watch.raise_for_failures(request.title)

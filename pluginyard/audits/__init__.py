@@ -9,6 +9,8 @@ from pluginyard.audits.scope import (
     SeenVersion,
     SourcePlugin,
     choose_names,
+    choose_scope,
     find_source_plugins,
     newest_versions,
+    read_source_plugins,
 )

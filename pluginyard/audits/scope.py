@@ -7,13 +7,26 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from operator import attrgetter
+from posixpath import basename
 
 from pluginyard.audits.records import Record
-from pluginyard.errors import PluginyardError, RequestError
+from pluginyard.builds import Builder
+from pluginyard.errors import PluginyardError, RequestError, SourceError
+from pluginyard.forms import VerifyRequest
 from pluginyard.oci import Destination
-from pluginyard.releases import Release, nearest_names, parse_release_tag
-from pluginyard.settings import Gateway
-from pluginyard.sources import SourceTag
+from pluginyard.releases import (
+    Release,
+    choose_destinations,
+    find_place,
+    image_name,
+    list_plugins,
+    nearest_names,
+    parse_release_tag,
+    parse_version_file,
+)
+from pluginyard.settings import Gateway, RepositorySettings, Site
+from pluginyard.sources import Commit, SourceTag
 from pluginyard.versions import find_semver
 
 # The version of a plugin that declares none: commit time and commit (pluginyard.releases.tag.version_of_commit).
@@ -90,17 +103,31 @@ class SeenPlugin:
         return {seen.tag: seen for seen in self.versions}
 
 
+def choose_scope(
+    request: VerifyRequest, site: Site, settings: RepositorySettings, known: Mapping[str, SourcePlugin], repository: str
+) -> Scope:
+    """Return what is verified: the plugins that are asked for, of those that the repository has (`known`)."""
+    names = choose_names(request.plugins, known)
+    return Scope(
+        plugins=tuple(known.get(name, SourcePlugin(name)) for name in names),
+        destinations=choose_destinations(request, site, settings),
+        gateways=tuple(request.gateways) or settings.gateways,
+        repository=repository,
+        follows_latest=settings.latest == "forward",
+    )
+
+
 def choose_names(patterns: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
     """Return the plugins that are asked for: a name stands for itself, a pattern for those of `known` it matches.
 
-    Raises RequestError for a pattern that matches none.
+    A plugin that is published below a path goes by its name without it, too. Raises RequestError for a pattern that
+    matches none.
     """
     chosen: dict[str, None] = {}
     for pattern in patterns:
+        matching = [name for name in known if fnmatchcase(name, pattern) or fnmatchcase(basename(name), pattern)]
         if not set(pattern) & set("*?["):
-            chosen[pattern] = None
-            continue
-        matching = [name for name in known if fnmatchcase(name, pattern)]
+            matching = [pattern] if pattern in known or not matching else matching
         if not matching:
             remedy = nearest_names(pattern, known) if known else "name a repository, or the plugins without wildcards"
             raise RequestError("matches no plugin", subject=pattern, remedy=remedy)
@@ -123,23 +150,50 @@ def newest_versions(tags: Iterable[str], count: int) -> tuple[str, ...]:
     return (*map(str, chosen), *of_commits[: count or None])
 
 
+def read_source_plugins(
+    commit: Commit,
+    tags: Iterable[SourceTag],
+    settings: RepositorySettings,
+    builders: Mapping[str, Builder],
+    count: int,
+) -> dict[str, SourcePlugin]:
+    """Return what a repository says of its plugins at `commit`; a VERSION file that cannot be read says nothing."""
+
+    def name_of(release: Release) -> str:
+        return image_name(commit.tree, release, settings, builders)
+
+    def read_version(release: Release) -> str:
+        path = f"{find_place(commit.tree, release, settings, builders).folder_of(release.name)}/VERSION"
+        file = commit.tree.file(path)
+        with suppress(SourceError):
+            return parse_version_file(commit.read(file), subject=path) if file else ""
+        return ""
+
+    releases = list_plugins(commit.tree, settings, builders)
+    return find_source_plugins(releases, tags, read_version, count, name_of)
+
+
 def find_source_plugins(
-    releases: Iterable[Release], tags: Iterable[SourceTag], read_version: Callable[[Release], str], count: int
+    releases: Iterable[Release],
+    tags: Iterable[SourceTag],
+    read_version: Callable[[Release], str],
+    count: int,
+    name_of: Callable[[Release], str] = attrgetter("name"),
 ) -> dict[str, SourcePlugin]:
     """Return what a repository says of its plugins, by name, with their newest `count` release tags.
 
-    `read_version` returns the content of a plugin's VERSION file. Of two languages' plugins of one name the first
-    counts: both would be published under the same reference.
+    `read_version` returns the content of a plugin's VERSION file, `name_of` the name that destinations have. Of two
+    plugins of one such name the first counts: both would be published under the same reference.
     """
     commits: dict[str, dict[str, str]] = {}
     for tag in tags:
         with suppress(RequestError):
             tagged = parse_release_tag(tag.name)
-            commits.setdefault(tagged.name, {})[tagged.version] = tag.source.commit
+            commits.setdefault(name_of(tagged), {})[tagged.version] = tag.source.commit
     found: dict[str, SourcePlugin] = {}
     for release in releases:
-        if release.name not in found:
-            own = commits.get(release.name, {})
+        if (name := name_of(release)) not in found:
+            own = commits.get(name, {})
             newest = {version: own[version] for version in newest_versions(own, count)}
-            found[release.name] = SourcePlugin(release.name, read_version(release).strip(), newest)
+            found[name] = SourcePlugin(name, read_version(release).strip(), newest)
     return found

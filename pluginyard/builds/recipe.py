@@ -133,8 +133,9 @@ def plan_recipe(
     buildrc: str = "",
     script: PluginScript | None = None,
     needs_fetch: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Recipe:
-    """Plan how the plugin in `plugin_folder` is built.
+    """Plan how the plugin in `plugin_folder` is built; `environment` is of this plugin, and goes over the builder's.
 
     Raises SourceError for a `.buildrc` that is more than data, and ConfigurationError for a `.prebuild` (`script`) that
     the site does not allow.
@@ -147,14 +148,14 @@ def plan_recipe(
     texts |= asked.values
     compiling = BuildStep(
         _filled(first + definition.compile.commands, texts),
-        _environment(definition, definition.compile.environment, texts),
+        _environment(definition, {**definition.compile.environment, **(environment or {})}, texts),
     )
     return Recipe(
         builder=builder,
         kind="container",
         version=builder.version(site),
         folder=plugin_folder,
-        fetch=_plan_fetch(definition, site, texts, tidy=tidy) if needs_fetch or tidy else None,
+        fetch=_plan_fetch(definition, site, texts, environment or {}, tidy=tidy) if needs_fetch or tidy else None,
         compile=compiling,
         site=site,
         identity=_identity(builder, site, compiling, tidy=tidy) | _prepared(preparation),
@@ -168,12 +169,14 @@ def _prepared(preparation: Preparation | None) -> dict[str, Any]:
     return {"prepared": preparation.script.name} if preparation and preparation.place == "image" else {}
 
 
-def _plan_fetch(definition: Definition, site: Site, texts: Mapping[str, str], *, tidy: bool) -> BuildStep | None:
+def _plan_fetch(
+    definition: Definition, site: Site, texts: Mapping[str, str], own: Mapping[str, str], *, tidy: bool
+) -> BuildStep | None:
     fetch = definition.fetch
     if fetch is None:
         return None
     commands = (fetch.tidy if tidy else ()) + fetch.commands
-    environment = _environment(definition, fetch.environment, texts)
+    environment = _environment(definition, {**fetch.environment, **own}, texts)
     return BuildStep(_filled(commands, texts), {**environment, **site.fetch_environment})
 
 

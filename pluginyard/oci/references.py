@@ -10,7 +10,7 @@ anything but `//` behind it is a folder.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pluginyard.errors import RequestError
@@ -50,8 +50,15 @@ class Destination:
     def __str__(self) -> str:
         return f"{LAYOUT_SCHEME}{self.namespace}" if self.is_layout else f"{self.host}/{self.namespace}"
 
+    def below(self, path: str) -> Destination:
+        """Return the destination at `path` below this one: a further namespace, or a further layout folder."""
+        return replace(self, namespace=f"{self.namespace}/{path}") if path else self
+
     def artifact(self, name: str, tag: str = "", digest: str = "") -> ArtifactReference:
-        """Return the reference of plugin `name` in this destination."""
+        """Return the reference of plugin `name` in this destination; a path may stand before the name."""
+        below, _, own = name.rpartition("/")
+        if below:
+            return self.below(below).artifact(own, tag, digest)
         repository = name if self.is_layout else f"{self.namespace}/{name}"
         return ArtifactReference(self, repository, tag, digest)
 

@@ -6,14 +6,11 @@ from pluginyard.releases.batch import (
     PlannedPlugin,
     RepositoryPlan,
     as_snapshot,
-    keep_changed,
-    named_by_content,
-    plan_plugins,
-    refuse_twins,
 )
 from pluginyard.releases.interrupted import UNDER_WAY, judge_interrupted
 from pluginyard.releases.keys import ASKED_BY_LABEL, COMMIT_LABEL, UNSUCCESSFUL, release_key, stands_for
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
+from pluginyard.releases.places import find_place, image_name
 from pluginyard.releases.plan import (
     HostVersion,
     ask_once,
@@ -29,5 +26,6 @@ from pluginyard.releases.plugin import (
     PublishedPlugin,
     describe_published,
 )
+from pluginyard.releases.repository import plan_commit
 from pluginyard.releases.selection import find_twins, list_plugins, select_plugins
 from pluginyard.releases.tag import Release, choose_release, nearest_names, parse_release_tag, parse_version_file

@@ -1,6 +1,6 @@
 """Plan a release: find the plugin in the commit, its version, its recipe, its fingerprint, its destinations.
 
-Pure: what lies outside is handed in as `read` (a blob's bytes) and `host_version` (see `plan_build`).
+Pure: what lies outside is handed in as a `Commit` that can be read, and as `host_version`.
 """
 
 from __future__ import annotations
@@ -8,22 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pluginyard.builds import SCRIPTS, Builder, PluginScript, choose_builder, fingerprint_of, plan_recipe
-from pluginyard.errors import PluginyardError, RequestError, SourceError
+from pluginyard.errors import PluginyardError, RequestError
 from pluginyard.forms import PublishRequest, VerifyRequest
 from pluginyard.oci import SPEC, Destination, check_tag, parse_destination
+from pluginyard.releases.places import explain_folder, find_namesakes, find_place, no_plugin
 from pluginyard.releases.plugin import Plugin, PluginBuild
 from pluginyard.releases.tag import (
     Release,
     check_language,
     check_version,
     choose_release,
-    nearest_names,
     parse_release_tag,
     parse_version_file,
     version_of_commit,
 )
-from pluginyard.settings import FILE_NAME, RepositorySettings, Site, load_configuration, refuse_contradictions
-from pluginyard.sources import Read, Source, SourceTree, collect_context, find_documents, follow_link
+from pluginyard.settings import (
+    FILE_NAME,
+    RepositorySettings,
+    Site,
+    load_configuration,
+    refuse_contradictions,
+)
+from pluginyard.sources import Commit, Source, collect_context, find_documents, follow_link
 from pluginyard.specs import check_spec, choose_placement
 
 HostVersion = Callable[[Builder], str]
@@ -56,32 +62,30 @@ def resolve_request(request: PublishRequest) -> Release:
     return choose_release(request.language, request.plugin, request.version)
 
 
-def load_settings(tree: SourceTree, read: Read) -> RepositorySettings:
+def load_settings(commit: Commit) -> RepositorySettings:
     """Load the repository's pluginyard.yaml at this commit; the defaults where it has none."""
-    file = tree.file(FILE_NAME)
-    return load_configuration(read(file).decode("utf-8", "replace")) if file else RepositorySettings()
+    file = commit.tree.file(FILE_NAME)
+    return load_configuration(commit.read(file).decode("utf-8", "replace")) if file else RepositorySettings()
 
 
 def plan_build(
     request: PublishRequest,
     release: Release,
-    source: Source,
-    tree: SourceTree,
-    read: Read,
+    commit: Commit,
     *,
     site: Site,
     builders: Mapping[str, Builder],
     host_version: HostVersion,
     settings: RepositorySettings | None = None,
 ) -> PluginBuild:
-    """Plan the whole of a release at `source`; raise the error of the first thing that is not fit.
+    """Plan the whole of a release at `commit`; raise the error of the first thing that is not fit.
 
     `settings` are those of the commit, where they are loaded already: of many plugins each would load them again.
     """
-    settings = settings or load_settings(tree, read)
+    settings = settings or load_settings(commit)
     destinations = choose_destinations(request, site, settings)
     refuse_contradictions([place.host for place in destinations], settings)
-    plugin = find_plugin(tree, release, settings, builders, read)
+    plugin = find_plugin(commit, release, settings, builders)
     builder = choose_builder(builders, plugin.builder)
     recipe = plan_recipe(
         builder,
@@ -91,40 +95,41 @@ def plan_build(
         buildrc=plugin.buildrc,
         script=plugin.script,
         needs_fetch=plugin.needs_fetch,
+        environment=plugin.environment,
     )
     version = host_version(builder)
     recipe = recipe.on_host(version) if version else recipe
     return PluginBuild(
-        release=release.with_version(choose_version(release, plugin, source)),
-        source=source,
+        release=release.with_version(choose_version(release, plugin, commit.source)),
+        source=commit.source,
         plugin=plugin,
         recipe=recipe,
         settings=settings,
         fingerprint=fingerprint_of(plugin.folder, plugin.context, plugin.documents, recipe.identity),
-        destinations=destinations,
+        destinations=tuple(place.below(plugin.below) for place in destinations),
     )
 
 
 def find_plugin(
-    tree: SourceTree,
-    release: Release,
-    settings: RepositorySettings,
-    builders: Mapping[str, Builder],
-    read: Read,
+    commit: Commit, release: Release, settings: RepositorySettings, builders: Mapping[str, Builder]
 ) -> Plugin:
     """Find the plugin's folder and everything in it that matters; raise SourceError where it is not there."""
+    tree, read = commit.tree, commit.read
     check_language(release.language, settings.languages, subject=str(release))
-    layout = settings.languages[release.language]
-    folder = layout.folder_of(release.name)
-    if not tree.below(folder):
-        raise _no_plugin(tree, release, settings)
-    own = settings.plugin(release.name)
+    layout, own = settings.languages[release.language], settings.plugin(release.name)
     builder = choose_builder(builders, own.builder or layout.builder)
+    place = find_place(tree, release, settings, builders)
+    folder = place.folder_of(release.name)
+    if not tree.below(folder):
+        raise no_plugin(tree, release, settings)
+    if not tree.file(f"{folder}/{builder.definition.manifest}") and (error := explain_folder(tree, folder)):
+        raise error
 
     def content(name: str) -> bytes | None:
         file = tree.file(f"{folder}/{name}")
         return read(follow_link(tree, file, read)) if file else None
 
+    context = collect_context(tree, folder, builder.definition.manifest, read, own.inputs)
     documents = find_documents(tree, folder, read)
     specs = [
         check_spec(read(document.file), subject=document.file.path)
@@ -136,16 +141,18 @@ def find_plugin(
         name=release.name,
         folder=folder,
         builder=builder.name,
-        context=collect_context(tree, folder, builder.definition.manifest, read, own.inputs),
+        context=context.files,
         documents=documents,
-        declared_version=parse_version_file(content("VERSION") or b""),
+        declared_version=parse_version_file(content("VERSION") or b"", subject=f"{folder}/VERSION"),
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
         script=next(
             (PluginScript(folder, name, text) for name in SCRIPTS if (text := content(name)) is not None), None
         ),
-        needs_fetch=builder.needs_fetch(content),
+        needs_fetch=builder.needs_fetch(content) or context.needs_fetch,
+        environment=context.environment,
+        below=place.below,
         placement=choose_placement(specs[0]) if specs else {},
-        notes=_notes(tree, release, settings),
+        notes=(*find_namesakes(tree, release, settings, place), *context.notes),
     )
 
 
@@ -171,33 +178,3 @@ def choose_destinations(
             f"or write `registries:` in {FILE_NAME}",
         )
     return tuple(dict.fromkeys(parse_destination(text) for text in texts))
-
-
-def _no_plugin(tree: SourceTree, release: Release, settings: RepositorySettings) -> SourceError:
-    """Return the error that names the language which has the plugin, else the nearest name, else the setting."""
-    layout = settings.languages[release.language]
-    names = tree.folders_in(layout.folder)
-    others = [name for name, other in settings.languages.items() if tree.below(other.folder_of(release.name))]
-    if others:
-        remedy = f"{release.name} is a plugin of {' or '.join(others)}: ask for that language"
-    elif names:
-        remedy = nearest_names(release.name, names)
-    else:
-        where = layout.folder or "the top of the repository"
-        remedy = f"no plugin lies in {where}: say in pluginyard.yaml, under `layout:`, where this repository has them"
-    return SourceError(
-        f"there is no folder {layout.folder_of(release.name)}", subject=f"plugin {release.name}", remedy=remedy
-    )
-
-
-def _notes(tree: SourceTree, release: Release, settings: RepositorySettings) -> tuple[str, ...]:
-    """Return a warning where another language has a plugin of this name: both would share one image name."""
-    mine = settings.languages[release.language].folder_of(release.name)
-    others = {
-        layout.folder_of(release.name)
-        for layout in settings.languages.values()
-        if layout.folder_of(release.name) != mine and tree.below(layout.folder_of(release.name))
-    }
-    return tuple(
-        f"{folder} has the same name and would be published under the same reference" for folder in sorted(others)
-    )

@@ -31,6 +31,10 @@ class Plugin:
     buildrc: str = ""
     script: PluginScript | None = None
     needs_fetch: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the toolchain must be told to find its dependencies; `{work}` is the build's root."""
+    below: str = ""
+    """Path below each destination that it is published at."""
     placement: Mapping[str, Any] = field(default_factory=dict)
     """Phase and priority that spec.yaml declares, as a WasmPlugin says them."""
     notes: tuple[str, ...] = ()

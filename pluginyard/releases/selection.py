@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pluginyard.builds import Builder, choose_builder
 from pluginyard.errors import RequestError, SourceError
 from pluginyard.forms import RepositoryRequest
+from pluginyard.releases.places import explain_folder, find_place, image_name
 from pluginyard.releases.tag import Release, check_language, nearest_names
-from pluginyard.settings import RepositorySettings
+from pluginyard.settings import FILE_NAME, RepositorySettings
 from pluginyard.sources import SourceTree
 
 # What is published already is skipped in any case, so both words ask for the same.
@@ -25,17 +26,39 @@ def list_plugins(
 ) -> Iterator[Release]:
     """Yield every plugin of the repository, of these languages only: each folder that has its toolchain's manifest.
 
-    Of languages that share a folder (go and tinygo in Higress's layout) the first one counts.
+    Of languages that share a folder (go and tinygo in Higress's layout) the first one counts, and of folders of one
+    language that hold plugins of one name, for a tag stands for both.
     """
+    found = _list_folders(tree, settings, builders, languages)
+    yield from dict.fromkeys(Release(language, name) for language, name, _, is_plugin in found if is_plugin)
+
+
+def explain_folders(
+    tree: SourceTree, settings: RepositorySettings, builders: Mapping[str, Builder]
+) -> Mapping[str, SourceError]:
+    """Return why folders beside those of plugins are none, by name, where it is known what they are instead."""
+    folders = ((name, path) for _, name, path, is_plugin in _list_folders(tree, settings, builders) if not is_plugin)
+    return {name: error for name, path in folders if (error := explain_folder(tree, path))}
+
+
+def _list_folders(
+    tree: SourceTree,
+    settings: RepositorySettings,
+    builders: Mapping[str, Builder],
+    languages: Collection[str] = (),
+) -> Iterator[tuple[str, str, str, bool]]:
+    """Yield language, name and path of each folder where plugins lie, and whether it has its toolchain's manifest."""
     seen: set[str] = set()
     for language, layout in settings.languages.items():
-        if layout.folder in seen or (languages and language not in languages):
+        if languages and language not in languages:
             continue
-        seen.add(layout.folder)
         manifest = choose_builder(builders, layout.builder).definition.manifest
-        for name in tree.folders_in(layout.folder):
-            if tree.file(f"{layout.folder_of(name)}/{manifest}"):
-                yield Release(language, name)
+        for place in layout.places:
+            if place.folder not in seen:
+                seen.add(place.folder)
+                for name in tree.folders_in(place.folder):
+                    path = place.folder_of(name)
+                    yield language, name, path, tree.file(f"{path}/{manifest}") is not None
 
 
 def select_plugins(
@@ -48,21 +71,27 @@ def select_plugins(
     patterns = _patterns(request.plugins, found)
     for pattern in patterns:
         if not _matching([pattern], found):
+            if error := explain_folders(tree, settings, builders).get(pattern):
+                raise error
             raise _no_match(pattern, request.languages, found, tuple(list_plugins(tree, settings, builders)))
     return _matching(patterns, found)
 
 
-def find_twins(releases: Iterable[Release], settings: RepositorySettings) -> Mapping[tuple[str, str], SourceError]:
-    """Return by language and name why a plugin is refused whose name another one has: they would share one image.
+def find_twins(
+    releases: Iterable[Release], tree: SourceTree, settings: RepositorySettings, builders: Mapping[str, Builder]
+) -> Mapping[tuple[str, str], SourceError]:
+    """Return by language and name why a plugin is refused that would share one image with another one.
 
     None of them is published: which of them gateways get by that name is for people to decide.
     """
     alike: dict[str, list[Release]] = defaultdict(list)
     for release in releases:
-        alike[release.name].append(release)
+        alike[image_name(tree, release, settings, builders)].append(release)
     return {
-        (release.language, name): _twin_error(name, twins, settings)
-        for name, twins in alike.items()
+        (release.language, release.name): _twin_error(
+            twins, [find_place(tree, each, settings, builders).folder_of(each.name) for each in twins]
+        )
+        for twins in alike.values()
         if len(twins) > 1
         for release in twins
     }
@@ -89,10 +118,11 @@ def _no_match(
     return RequestError(f"matches no plugin{of}", subject=pattern, remedy=remedy)
 
 
-def _twin_error(name: str, twins: list[Release], settings: RepositorySettings) -> SourceError:
-    folders = " and ".join(settings.languages[twin.language].folder_of(name) for twin in twins)
+def _twin_error(twins: list[Release], folders: list[str]) -> SourceError:
+    first, last = twins[0], twins[-1]
     return SourceError(
-        f"{folders} would be published under one name",
-        subject=f"plugin {name}",
-        remedy=f"rename one, or publish by language (languages: {twins[0].language}), each to registries of its own",
+        f"{' and '.join(folders)} would be published under one name",
+        subject=f"plugin {first.name}",
+        remedy=f"rename one, or publish by language (languages: {first.language}), each to registries of its own; or "
+        f"name a path for one language in {FILE_NAME}: `layout: {{{last.language}: {{below: {last.language}, …}}}}`",
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from pluginyard.errors import RequestError
+from pluginyard.errors import RequestError, SourceError
 from pluginyard.versions import parse_semver
 
 # A name holds no dot, a SemVer core holds two: so the tag splits in one place only, however many `-v1` it has.
@@ -100,9 +100,17 @@ def check_version(version: str, *, subject: str) -> str:
     return version
 
 
-def parse_version_file(content: bytes) -> str:
-    """Return what a VERSION file says, without line ends and the byte order mark of editors on Windows."""
-    return content.decode("utf-8-sig", "replace").strip()
+def parse_version_file(content: bytes, *, subject: str) -> str:
+    """Return what a VERSION file says, without line ends and the byte order mark of editors on Windows.
+
+    Raises SourceError for one that is not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise SourceError(
+            "the file is not UTF-8", subject=subject, remedy="save it as UTF-8, with the version alone, as 1.0.0"
+        ) from None
 
 
 def check_language(language: str, languages: Collection[str], *, subject: str) -> str:

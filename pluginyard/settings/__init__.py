@@ -11,7 +11,14 @@ from pluginyard.settings.local import (
 )
 from pluginyard.settings.receiver import MAX_BODY_BYTES, ReceiverSettings, find_ignored, load_receiver_settings
 from pluginyard.settings.registries import choose_config_media_type, choose_registry_annotations, refuse_contradictions
-from pluginyard.settings.repository import FILE_NAME, Gateway, RepositorySettings, load_configuration
+from pluginyard.settings.repository import (
+    FILE_NAME,
+    Gateway,
+    LanguageLayout,
+    PluginFolder,
+    RepositorySettings,
+    load_configuration,
+)
 from pluginyard.settings.site import Site, choose_repository, describe_setting, load_site
 from pluginyard.settings.site_variable import SITE_VARIABLE, check_site_variable
 from pluginyard.settings.trusted import (

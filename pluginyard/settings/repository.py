@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field, field_validator
 
+from pluginyard.errors import RequestError
 from pluginyard.gateways import HOSTS, Probe
-from pluginyard.oci import CREATED, REVISION, VERSION
+from pluginyard.oci import CREATED, REVISION, VERSION, check_repository
 from pluginyard.parsing import FrozenModel, load_model
 from pluginyard.settings.addresses import Address, RegistryAddress
 
@@ -24,19 +25,43 @@ else:
 MediaType = Annotated[str, Field(pattern=r"^([A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+)?$")]  # RFC 6838, 4.2
 
 
-class LanguageLayout(FrozenModel):
-    """Say where the plugins of one language live and which builder compiles them."""
+class PluginFolder(FrozenModel):
+    """Say where plugins live, and where they are published."""
 
     folder: str = Field(description="Folder that holds one folder per plugin; empty: the plugins lie at the top")
-    builder: str = Field(description="Name of a folder in builders/")
+    below: str = Field("", description="Path below each destination that they are published at; empty: right there")
+
+    @field_validator("below")
+    @classmethod
+    def _check_path(cls, below: str) -> str:
+        try:
+            return check_repository(below, subject="") if below else ""
+        except RequestError as error:
+            raise ValueError(error.message) from None
 
     def folder_of(self, name: str) -> str:
         """Return the folder of the plugin `name`."""
         return f"{self.folder}/{name}" if self.folder else name
 
 
+class LanguageLayout(PluginFolder):
+    """Say where the plugins of one language live and which builder compiles them."""
+
+    builder: str = Field(description="Name of a folder in builders/")
+    folders: tuple[PluginFolder, ...] = Field((), description="Further folders with plugins of the language")
+
+    @property
+    def places(self) -> tuple[PluginFolder, ...]:
+        """Return every folder with plugins of the language."""
+        return self, *self.folders
+
+
 HIGRESS_LAYOUT: Mapping[str, LanguageLayout] = {
-    "go": LanguageLayout(folder="plugins/wasm-go/extensions", builder="go"),
+    "go": LanguageLayout(
+        folder="plugins/wasm-go/extensions",
+        builder="go",
+        folders=(PluginFolder(folder="plugins/wasm-go/mcp-servers", below="mcp-server"),),
+    ),
     "tinygo": LanguageLayout(folder="plugins/wasm-go/extensions", builder="tinygo"),
     "rust": LanguageLayout(folder="plugins/wasm-rust/extensions", builder="rust"),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from pluginyard.errors import SourceError
 from pluginyard.sources.cargo_manifest import (
@@ -16,46 +16,42 @@ from pluginyard.sources.cargo_manifest import (
     parse_toml,
     vendored_folders,
 )
-from pluginyard.sources.paths import Read, folders_above, follow_link, resolve_inside
-from pluginyard.sources.tree import SourceTree
+from pluginyard.sources.manifests import LocalDependencies, Manifests, missing_dependency
+from pluginyard.sources.paths import folders_above, resolve_inside
 
 CARGO_MANIFEST = "Cargo.toml"
 _CONFIGS = (".cargo/config.toml", ".cargo/config")
+# Files above a package that Cargo looks for on its own.
+_ABOVE = (CARGO_MANIFEST, "Cargo.lock", *_CONFIGS, "rust-toolchain.toml", "rust-toolchain")
+_MOST_MATCHES = 100_000
+_MOST_STARS = 10
 
 
-@dataclass(frozen=True)
-class CargoFolders:
-    """Name the folders that are read."""
-
-    packages: tuple[str, ...]
-    """Of each: its files, without the packages nested in it."""
-    whole: tuple[str, ...]
-    """Of each: everything below it."""
-    roots: tuple[str, ...]
-    """Of each: the manifest, for a package inherits from it."""
-
-
-def find_cargo_folders(tree: SourceTree, folder: str, read: Read) -> CargoFolders:
+def find_cargo_dependencies(manifests: Manifests, folder: str) -> LocalDependencies:
     """Return what Cargo reads for the package in `folder`: local dependencies, its workspace, vendored crates.
 
     Raises SourceError for a dependency that is not there, or leaves the repository.
     """
-    cargo = _Cargo(tree, read)
+    cargo = _Cargo(manifests)
     root = cargo.root_of(folder)
     start = [folder, *cargo.members_of(root)] if root is not None else [folder]
     packages, roots = cargo.follow(start)
     governing = () if root in (None, folder) else (root,)
-    return CargoFolders(packages, (*governing, *cargo.vendored(folder)), roots)
+    above = (posixpath.join(parent, name) for parent in folders_above(folder) for name in _ABOVE)
+    # A package inherits from its workspace by the manifest there.
+    inherited = (posixpath.join(each, CARGO_MANIFEST) for each in roots)
+    return LocalDependencies(packages, (*governing, *cargo.vendored(folder)), (*inherited, *above))
 
 
 class _Cargo:
-    def __init__(self, tree: SourceTree, read: Read) -> None:
-        self._tree, self._read = tree, read
+    def __init__(self, manifests: Manifests) -> None:
+        self._manifests = manifests
+        self._matched = 0
 
     def manifest(self, folder: str) -> CargoManifest | None:
         """Return the manifest in `folder`, or None."""
         path = posixpath.join(folder, CARGO_MANIFEST)
-        text = self._text(path)
+        text = self._manifests.text(path)
         return None if text is None else parse_manifest(text, path)
 
     def root_of(self, package: str) -> str | None:
@@ -103,7 +99,7 @@ class _Cargo:
         """Yield the folders of vendored crates that apply in `folder`: Cargo's configuration goes up the parents."""
         for place in (folder, *folders_above(folder)):
             for path in (posixpath.join(place, name) for name in _CONFIGS):
-                if (text := self._text(path)) is not None:
+                if (text := self._manifests.text(path)) is not None:
                     for relative in vendored_folders(parse_toml(text, subject=path)):
                         yield resolve_inside(place, relative, path)
 
@@ -111,39 +107,35 @@ class _Cargo:
         subject = posixpath.join(folder, CARGO_MANIFEST)
         target = resolve_inside(folder, relative, subject)
         wanted = posixpath.join(target, CARGO_MANIFEST)
-        if not self._tree.file(wanted):
+        if not self._manifests.tree.file(wanted):
             raise missing_dependency(relative, CARGO_MANIFEST, subject=subject, wanted=wanted)
         return target
 
     def _matching(self, pattern: str) -> Iterator[str]:
         """Yield the folders with a manifest that fit `pattern`, in which `*` stays within one part of a path."""
-        if self._tree.file(posixpath.join(pattern, CARGO_MANIFEST)):
+        tree = self._manifests.tree
+        if tree.file(posixpath.join(pattern, CARGO_MANIFEST)):
             yield pattern
             return
-        prefix = posixpath.dirname(re.split(r"[*?[]", pattern, maxsplit=1)[0])
-        for file in self._tree.below(prefix):
-            folder = posixpath.dirname(file.path)
+        if not (wildcard := re.search(r"[*?[]", pattern)):
+            return
+        folders = tree.packages_below(posixpath.dirname(pattern[: wildcard.start()]), CARGO_MANIFEST)
+        self._matched += len(folders)
+        if self._matched > _MOST_MATCHES or pattern.count("*") > _MOST_STARS:
+            raise SourceError("a workspace names its members too loosely", subject=pattern, remedy="name folders")
+        for folder in folders:
             depth_fits = "**" in pattern or folder.count("/") == pattern.count("/")
-            if file.name == CARGO_MANIFEST and depth_fits and fnmatchcase(folder, pattern):
+            if depth_fits and fnmatchcase(folder, pattern):
                 yield folder
-
-    def _text(self, path: str) -> str | None:
-        file = self._tree.file(path)
-        return self._read(follow_link(self._tree, file, self._read)).decode("utf-8", "replace") if file else None
-
-
-def missing_dependency(relative: str, manifest: str, *, subject: str, wanted: str) -> SourceError:
-    """Return the error for a local dependency that has no manifest."""
-    return SourceError(
-        f"depends on {relative}, where there is no {manifest}",
-        subject=subject,
-        remedy=f"commit {wanted} or mend the path",
-    )
 
 
 def _is_excluded(package: str, root: str, workspace: CargoWorkspace) -> bool:
-    excluded = [_joined(root, path) for path in workspace.exclude]
-    return any(package == path or package.startswith(f"{path}/") for path in excluded)
+    return not _excluded(root, workspace.exclude).isdisjoint((package, *folders_above(package)))
+
+
+@lru_cache(maxsize=64)
+def _excluded(root: str, listed: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_joined(root, path) for path in listed)
 
 
 def _joined(folder: str, relative: str) -> str:

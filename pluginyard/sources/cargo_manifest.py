@@ -13,6 +13,8 @@ from typing import Any
 
 from pluginyard.errors import SourceError
 
+_MOST_DOTS = 400
+
 
 @dataclass(frozen=True)
 class CargoWorkspace:
@@ -38,7 +40,7 @@ class CargoManifest:
     is_package: bool = False
 
 
-@lru_cache(maxsize=1024)  # packages that plugins share are read for each
+@lru_cache(maxsize=256)  # packages that plugins share are read for each
 def parse_manifest(text: str, subject: str) -> CargoManifest:
     """Read a Cargo.toml; raise SourceError for one that Cargo would not read either."""
     document = parse_toml(text, subject=subject)
@@ -57,13 +59,18 @@ def parse_manifest(text: str, subject: str) -> CargoManifest:
 
 
 def parse_toml(text: str, *, subject: str) -> dict[str, Any]:
-    """Return the tables of a TOML file; raise SourceError for one that Cargo would not read either."""
+    """Return the tables of a TOML file; raise SourceError for one that Cargo would not read either.
+
+    A key of many parts takes time by the square of their number, so a line has few dots.
+    """
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise SourceError(f"a line has more than {_MOST_DOTS} dots", subject=subject, remedy="break it into lines")
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # of TOML, of a number with thousands of digits, of deep nesting
         known = isinstance(error, tomllib.TOMLDecodeError)
         said = str(error) if known else "it is nested too deeply, or a number too long"
-        raise SourceError(f"not valid TOML: {said}", subject=subject, remedy="mend the file") from None
+        raise SourceError(f"not valid TOML: {said}", subject=subject, remedy="fix the file") from None
 
 
 def vendored_folders(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -116,4 +123,4 @@ def _texts(value: object) -> tuple[str, ...]:
 def _text(value: object, subject: str) -> str:
     if isinstance(value, str):
         return value
-    raise SourceError(f"a path is {value!r:.40}, which is no text", subject=subject, remedy="mend the file")
+    raise SourceError(f"a path is {value!r:.40}, which is no text", subject=subject, remedy="fix the file")

@@ -6,81 +6,54 @@ files lie inside a module, local `replace` and `path` dependencies are followed,
 
 from __future__ import annotations
 
-import posixpath
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from pluginyard.errors import SourceError
-from pluginyard.sources.cargo import CARGO_MANIFEST, find_cargo_folders, missing_dependency
-from pluginyard.sources.paths import Read, check_name, folders_above, follow_link, link_target, resolve_inside
+from pluginyard.sources.cargo import CARGO_MANIFEST, find_cargo_dependencies
+from pluginyard.sources.go_modules import GO_MANIFEST, find_go_dependencies
+from pluginyard.sources.manifests import LocalDependencies, Manifests
+from pluginyard.sources.paths import Read, check_name, folders_above, link_target, resolve_inside
 from pluginyard.sources.tree import LINK, SUBMODULE, SourceFile, SourceTree
 
-# Files above a package that its compiler looks for on its own.
-_ABOVE = {
-    CARGO_MANIFEST: (
-        CARGO_MANIFEST,
-        "Cargo.lock",
-        ".cargo/config.toml",
-        ".cargo/config",
-        "rust-toolchain.toml",
-        "rust-toolchain",
-    )
+# A toolchain with local dependencies: one file beside this one, and a row here.
+_READERS: Mapping[str, Callable[[Manifests, str], LocalDependencies]] = {
+    CARGO_MANIFEST: find_cargo_dependencies,
+    GO_MANIFEST: find_go_dependencies,
 }
+_MOST_LINKED = 1_000_000
+"""Files that are looked at because links lead to their folders."""
 
 
-def collect_context(
-    tree: SourceTree, folder: str, manifest: str, read: Read, inputs: Iterable[str] = ()
-) -> tuple[SourceFile, ...]:
-    """Return every file the compiler can read, sorted by path.
+@dataclass(frozen=True)
+class Context:
+    """Hold every file the compiler can read, sorted by path, and what the toolchain must be told for it."""
+
+    files: tuple[SourceFile, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs_fetch: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def collect_context(tree: SourceTree, folder: str, manifest: str, read: Read, inputs: Iterable[str] = ()) -> Context:
+    """Return what the compiler can read of the plugin in `folder`.
 
     `manifest` is the toolchain's own (`go.mod`, `Cargo.toml`); `inputs` are further paths the
     configuration names. Raises SourceError for a dependency or link that leaves the repository.
     """
     if not tree.file(f"{folder}/{manifest}"):
         raise SourceError(f"the plugin has no {manifest}", subject=folder, remedy=f"add {folder}/{manifest}")
-    files = {file.path: file for file in _dependencies(tree, folder, manifest, read)}
-    for path in inputs:
-        files |= {file.path: file for file in _named(tree, path, folder)}
-    for name in _ABOVE.get(manifest, ()):
-        files |= {file.path: file for file in _above(tree, folder, name)}
-    return tuple(sorted(map(check_name, _with_link_targets(tree, files, read)), key=lambda file: file.path))
-
-
-def _dependencies(tree: SourceTree, folder: str, manifest: str, read: Read) -> Iterator[SourceFile]:
-    """Yield the files of the package in `folder` and of all its local dependencies."""
-    if manifest != CARGO_MANIFEST:
-        targets = _go_replacements(tree, folder, read) if manifest == "go.mod" else ()
-        for package in (folder, *targets):
-            yield from _package_files(tree, package, manifest)
-        return
-    found = find_cargo_folders(tree, folder, read)
-    for package in found.packages:
-        yield from _package_files(tree, package, manifest)
-    for whole in found.whole:
-        yield from (file for file in tree.below(whole) if file.mode != SUBMODULE)
-    for root in found.roots:
-        yield from filter(None, [tree.file(posixpath.join(root, manifest))])
-
-
-def _go_replacements(tree: SourceTree, folder: str, read: Read) -> Iterator[str]:
-    """Yield the folders that replace modules; of the main module only (Go modules reference, "replace")."""
-    subject = f"{folder}/go.mod"
-    file = tree.file(subject)
-    text = read(follow_link(tree, file, read)).decode("utf-8", "replace") if file else ""
-    for relative in local_replacements(text):
-        target = resolve_inside(folder, relative, subject)
-        wanted = posixpath.join(target, "go.mod")
-        if not tree.file(wanted):
-            raise missing_dependency(relative, "go.mod", subject=subject, wanted=wanted)
-        yield target
-
-
-def local_replacements(text: str) -> tuple[str, ...]:
-    """Return the relative paths of the modules that a go.mod replaces with a folder."""
-    lines = (line.partition("//")[0] for line in text.splitlines())
-    targets = (re.search(r"=>\s*\"?([^\s\"]+)\"?\s*$", line) for line in lines)
-    paths = (found[1] for found in targets if found)
-    return tuple(path for path in paths if path.startswith(("./", "../", "/")) or path in (".", ".."))
+    find = _READERS.get(manifest)
+    found = find(Manifests(tree, read), folder) if find else LocalDependencies((folder,))
+    named = [_named(tree, path, folder) for path in inputs]
+    files = {
+        file.path: file for package in dict.fromkeys(found.packages) for file in _package_files(tree, package, manifest)
+    }
+    files |= {file.path: file for path in (*found.files, *named) if (file := tree.file(path))}
+    for whole in _outermost([*found.whole, *named]):
+        files |= {file.path: file for file in tree.below(whole) if file.mode != SUBMODULE}
+    every = sorted(map(check_name, _with_link_targets(tree, files, read)), key=lambda file: file.path)
+    return Context(tuple(every), found.environment, found.needs_fetch, found.notes)
 
 
 def _package_files(tree: SourceTree, package: str, manifest: str) -> Iterator[SourceFile]:
@@ -99,28 +72,34 @@ def _package_files(tree: SourceTree, package: str, manifest: str) -> Iterator[So
         yield file
 
 
-def _above(tree: SourceTree, folder: str, name: str) -> Iterator[SourceFile]:
-    return filter(None, (tree.file(posixpath.join(parent, name)) for parent in folders_above(folder)))
-
-
-def _named(tree: SourceTree, path: str, folder: str) -> tuple[SourceFile, ...]:
+def _named(tree: SourceTree, path: str, folder: str) -> str:
+    """Return the path of a file or folder that the configuration names."""
     target = resolve_inside("", path, folder)
-    file = tree.file(target)
-    found = (file,) if file else tree.below(target)
-    if not found:
-        raise SourceError("an input of the configuration is not there", subject=path, remedy="mend `inputs`")
-    return found
+    if tree.file(target) or tree.below(target):
+        return target
+    raise SourceError("an input of the configuration is not there", subject=path, remedy="fix `inputs`")
+
+
+def _outermost(folders: Iterable[str]) -> Iterator[str]:
+    """Yield the folders that lie in none of the others, each once."""
+    known = set(folders)
+    return (folder for folder in known if not known.intersection(folders_above(folder)))
 
 
 def _with_link_targets(tree: SourceTree, files: dict[str, SourceFile], read: Read) -> Iterable[SourceFile]:
     """Return `files` and what their links point to; refuse links that leave the repository."""
     waiting = [file for file in files.values() if file.mode == LINK]
+    taken, looked = set[str](), 0
     while waiting:
-        link = waiting.pop()
-        target = link_target(link, read)
+        target = link_target(link := waiting.pop(), read)
+        if taken.intersection((target, *folders_above(target))):
+            continue
+        taken.add(target)
         file = tree.file(target)
-        for found in (file,) if file else tree.below(target):
-            if found.path not in files:
-                files[found.path] = found
-                waiting += [found] if found.mode == LINK else []
+        found = (file,) if file else tree.below(target)
+        if (looked := looked + len(found)) > _MOST_LINKED:
+            raise SourceError("its links lead to ever more folders", subject=link.path, remedy="link to files")
+        fresh = [each for each in found if each.path not in files]
+        files |= {each.path: each for each in fresh}
+        waiting += [each for each in fresh if each.mode == LINK]
     return files.values()

@@ -6,6 +6,7 @@ import posixpath
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 REGULAR, EXECUTABLE, LINK, SUBMODULE = "100644", "100755", "120000", "160000"
 
@@ -30,6 +31,7 @@ class SourceTree:
     def __init__(self, files: Iterable[SourceFile]) -> None:
         self.files = tuple(sorted(files, key=lambda file: file.path))
         self._paths = [file.path for file in self.files]
+        self._manifests: dict[str, tuple[str, ...]] = {}
         self._packages: dict[tuple[str, str], tuple[SourceFile, ...]] = {}
 
     def file(self, path: str) -> SourceFile | None:
@@ -39,10 +41,17 @@ class SourceTree:
 
     def below(self, folder: str) -> tuple[SourceFile, ...]:
         """Return the files below `folder` (the whole tree for an empty one)."""
-        if not folder:
-            return self.files
-        # "0" is the character after "/": everything below the folder stands between the two.
-        return self.files[bisect_left(self._paths, f"{folder}/") : bisect_left(self._paths, f"{folder}0")]
+        start, end = self._range(folder)
+        return self.files[start:end]
+
+    def packages_below(self, folder: str, manifest: str) -> tuple[str, ...]:
+        """Return the folders below `folder` that have `manifest`, in the order of the files."""
+        if manifest not in self._manifests:
+            found = tuple(posixpath.dirname(file.path) for file in self.files if file.name == manifest)
+            self._manifests[manifest] = tuple(sorted(found, key=lambda path: f"{path}/"))
+        known = self._manifests[manifest]
+        start, end = (bisect_left(known, edge, key=lambda path: f"{path}/") for edge in (f"{folder}/", f"{folder}0"))
+        return known[start:end] if folder else known
 
     def package(self, folder: str, manifest: str) -> tuple[SourceFile, ...]:
         """Return the files below `folder` without the packages nested in it: further folders that have `manifest`.
@@ -55,15 +64,20 @@ class SourceTree:
         return self._packages[key]
 
     def _without_nested(self, folder: str, manifest: str) -> Iterator[SourceFile]:
-        files = self.below(folder)
-        nested = {posixpath.dirname(file.path) for file in files if file.name == manifest} - {folder}
-        skipped = ""
-        for file in files:  # in order, so that a package's files follow one another
-            if skipped and file.path.startswith(skipped):
-                continue
-            skipped = next((f"{parent}/" for parent in _parents(file.path) if parent in nested), "")
-            if not skipped:
-                yield file
+        start, end = self._range(folder)
+        for nested in self.packages_below(folder, manifest):
+            first, after = self._range(nested)
+            if nested != folder and first >= start:
+                yield from self.files[start:first]
+                start = after
+        yield from self.files[start:end]
+
+    def _range(self, folder: str) -> tuple[int, int]:
+        """Return where the files below `folder` begin and end."""
+        if not folder:
+            return 0, len(self.files)
+        # "0" is the character after "/": everything below the folder stands between the two.
+        return bisect_left(self._paths, f"{folder}/"), bisect_left(self._paths, f"{folder}0")
 
     def folders_in(self, folder: str) -> tuple[str, ...]:
         """Return the names of the folders directly in `folder`."""
@@ -83,6 +97,18 @@ class Source:
     """Seconds since the epoch, UTC: the `created` time of what is built from it."""
 
 
+class Commit(Protocol):
+    """Give a commit as found: what it is pinned to, its files, and the content of each."""
+
+    @property
+    def source(self) -> Source: ...  # noqa: D102
+
+    @property
+    def tree(self) -> SourceTree: ...  # noqa: D102
+
+    def read(self, file: SourceFile, /) -> bytes: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class Document:
     """Name a file that becomes a layer of its own: spec, README, icon."""
@@ -90,11 +116,6 @@ class Document:
     title: str
     media_type: str
     file: SourceFile
-
-
-def _parents(path: str) -> Iterator[str]:
-    while path := posixpath.dirname(path):
-        yield path
 
 
 @dataclass(frozen=True)

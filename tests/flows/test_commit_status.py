@@ -31,7 +31,7 @@ def forge(monkeypatch: pytest.MonkeyPatch) -> Iterator[StatusForge]:
 
 
 @pytest.fixture
-def hosted(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def hosted(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let git go to the example where the forge's address says so."""
     stand_in_for(monkeypatch, example.with_name("gitconfig"), URL, f"file://{example}")
     return example

@@ -1,5 +1,6 @@
 """Release tags of repositories that no webhook reports."""
 
+from pluginyard.webhooks.watch.locations import locate_tags
 from pluginyard.webhooks.watch.old_tags import judge_old
 from pluginyard.webhooks.watch.tags import (
     DAY,

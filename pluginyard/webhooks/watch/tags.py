@@ -6,7 +6,8 @@ is reported, and starts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
@@ -64,6 +65,10 @@ class WatchedTag:
         """Return the same tag with what went wrong."""
         return self.because("failed", error.message, error=error)
 
+    def not_located(self, error: PluginyardError) -> WatchedTag:
+        """Return the same tag where nobody knows in which registries it would be; an old one fails nothing."""
+        return replace(self, error=error) if self.state == "too old" else self.failed(error)
+
 
 @dataclass(frozen=True)
 class TagWatch:
@@ -72,6 +77,24 @@ class TagWatch:
     tags: tuple[WatchedTag, ...]
     older: int = 0
     """How many are older than was asked for, beside those among `tags`."""
+
+    def by_commit(self) -> Mapping[Source, list[WatchedTag]]:
+        """Return the release tags by the commit that says where they are published: each by its own.
+
+        Old ones by the newest of them, for what it says goes for hundreds.
+        """
+        old = self.of("too old")
+        newest = max(old, key=lambda tag: tag.tagged).source if old else None
+        groups = defaultdict[Source, list[WatchedTag]](list)
+        for tag in self.tags:
+            if tag.release and (source := newest if tag.state == "too old" else tag.source):
+                groups[source].append(tag)
+        return groups
+
+    def located(self, tags: Iterable[WatchedTag]) -> TagWatch:
+        """Return the watch with `tags` in place of those of their names."""
+        known = {tag.name: tag for tag in tags}
+        return replace(self, tags=tuple(known.get(tag.name, tag) for tag in self.tags))
 
     def of(self, state: TagState) -> tuple[WatchedTag, ...]:
         """Return the tags in `state`."""

@@ -28,7 +28,8 @@ def open_repository(
     CA bundle of `access` is not there.
     """
     if destination.is_layout:
-        return LayoutRepository(destination, name, access)
+        below, _, own = name.rpartition("/")
+        return LayoutRepository(destination.below(below), own, access)
     return open_remote(Connection(destination.host, access, credentials), destination, name)
 
 

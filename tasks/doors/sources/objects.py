@@ -69,7 +69,7 @@ class CommitReader:
     """Read the files of one commit; a context manager."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self._reader = GitReader(source.repository, source.git_folder)
 
     def __enter__(self) -> CommitReader:
@@ -81,7 +81,7 @@ class CommitReader:
     @cached_property
     def tree(self) -> SourceTree:
         """The list of every file of the commit; raises SourceError for more than anybody reads."""
-        commit = self._reader.object(self._source.commit)
+        commit = self._reader.object(self.source.commit)
         folders = [("", commit.link(b"tree"))]
         files: list[SourceFile] = []
         while folders:
@@ -92,7 +92,7 @@ class CommitReader:
             if len(files) + len(folders) > MOST_FILES:
                 raise SourceError(
                     f"the commit has more than {MOST_FILES:,} files",
-                    subject=self._source.repository,
+                    subject=self.source.repository,
                     remedy="publish plugins from a repository of their own",
                 )
         return SourceTree(files)

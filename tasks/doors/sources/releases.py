@@ -29,9 +29,7 @@ def plan_release(
 ) -> PluginBuild:
     """Read the commit and plan the build of `release`; raise SourceError for what is not fit to build."""
     with CommitReader(source) as commit:
-        return plan_build(
-            request, release, source, commit.tree, commit.read, site=site, builders=builders, host_version=host_version
-        )
+        return plan_build(request, release, commit, site=site, builders=builders, host_version=host_version)
 
 
 def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:

@@ -11,12 +11,16 @@ from pluginyard.audits import (
     find_source_plugins,
     newest_versions,
     parse_record,
+    read_source_plugins,
     record_key,
 )
 from pluginyard.errors import RequestError
 from pluginyard.oci import parse_destination
 from pluginyard.releases import Release
+from pluginyard.settings import RepositorySettings
 from pluginyard.sources import Source, SourceTag
+from tests.machine.source_trees import commit_of
+from tests.unit.releases.test_plan import BUILDERS
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,23 @@ def test_a_repository_says_version_and_newest_release_tags_of_each_plugin() -> N
     releases = [Release("go", "a"), Release("rust", "a"), Release("go", "c")]
     found = find_source_plugins(releases, tags, lambda release: f"{release.language}\n", 2)
     assert found == {"a": SourcePlugin("a", "go", {"1.2.0": "3", "1.1.0": "2"}), "c": SourcePlugin("c", "go", {})}
+
+
+def test_plugins_that_are_published_below_a_path_are_verified_there() -> None:
+    mcp = "plugins/wasm-go/mcp-servers/tools"
+    files = {f"{mcp}/go.mod": "", f"{mcp}/VERSION": "1.0.0\n", "plugins/wasm-go/extensions/tools-of-mine/go.mod": ""}
+    tags = [SourceTag("wasm-go-tools-v1.0.0", Source("repo", "/mirror", "1", 0), 0)]
+    found = read_source_plugins(commit_of(files), tags, RepositorySettings(), BUILDERS, 5)
+    assert found["mcp-server/tools"] == SourcePlugin("mcp-server/tools", "1.0.0", {"1.0.0": "1"})
+    assert choose_names(["tools"], found) == ("mcp-server/tools",)
+    assert choose_names(["tools*"], found) == ("tools-of-mine", "mcp-server/tools")
+    place = parse_destination("r.example.com/p")
+    assert place.reference_to("mcp-server/tools", "1.0.0") == "r.example.com/p/mcp-server/tools:1.0.0"
+
+
+def test_a_version_file_that_cannot_be_read_says_nothing_and_holds_nobody_back() -> None:
+    files = {"plugins/wasm-go/extensions/a/go.mod": "", "plugins/wasm-go/extensions/a/VERSION": b"\xff\xfe1"}
+    assert read_source_plugins(commit_of(files), [], RepositorySettings(), BUILDERS, 5) == {"a": SourcePlugin("a")}
 
 
 def row(plugin: str, version: str = "1.0.0", repository: str = "repo") -> RecordedVersion:

@@ -3,18 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import BatchError, BuildError, EngineUnavailableError, InternalError, SourceError
-from pluginyard.releases import (
-    PUBLISHED_NOW,
-    PlannedPlugin,
-    PluginBuild,
-    Release,
-    RepositoryPlan,
-    keep_changed,
-    named_by_content,
-    plan_plugins,
-    refuse_twins,
-)
-from pluginyard.releases.batch import PluginState
+from pluginyard.releases import PUBLISHED_NOW, PlannedPlugin, PluginBuild, Release, RepositoryPlan
+from pluginyard.releases.batch import PluginState, keep_changed, named_by_content, plan_plugins, refuse_twins
 from pluginyard.versions import choose_latest
 from tests.unit.releases.test_plan import FILES, GO, plan
 

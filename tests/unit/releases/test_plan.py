@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pluginyard.oci import CREATED, FINGERPRINT, Descriptor
 from pluginyard.releases import PluginBuild, ask_once, choose_annotations, plan_build, render_manifest, resolve_request
 from pluginyard.settings import RepositorySettings, Site, load_site
 from pluginyard.sources import Source
-from tests.machine.source_trees import tree_of
+from tests.machine.source_trees import SOURCE, commit_of
 
 BUILDERS = {
     folder.name: load_builder(
@@ -37,11 +37,10 @@ FILES = {
     "plugins/wasm-rust/extensions/other/Cargo.toml": "",
     "LICENSE": "",
 }
-SOURCE = Source("https://example.com/plugins.git", "/nowhere", "0123456789abcdef" * 2 + "01234567", 1720411200)
 
 
 def plan(
-    files: dict[str, str] = FILES,
+    files: Mapping[str, str | bytes] = FILES,
     *,
     site: Site | None = None,
     source: Source = SOURCE,
@@ -49,14 +48,11 @@ def plan(
     links: Collection[str] = (),
     **fields: object,
 ) -> PluginBuild:
-    tree, read = tree_of(files, links)
     request = PublishRequest.model_validate({"plugin": "request-block", "registries": ["r.example.com/p"]} | fields)
     return plan_build(
         request,
         resolve_request(request),
-        source,
-        tree,
-        read,
+        commit_of(files, links, source),
         site=site or load_site({}),
         builders=BUILDERS,
         host_version=lambda builder: "",
@@ -118,6 +114,11 @@ def test_a_version_file_that_is_no_version_is_refused() -> None:
             plan({**FILES, f"{GO}/VERSION": text})
 
 
+def test_a_version_file_in_utf_16_is_refused_with_its_path() -> None:
+    with pytest.raises(SourceError, match=f"{GO}/VERSION: the file is not UTF-8"):
+        plan({**FILES, f"{GO}/VERSION": "1.2.3\n".encode("utf-16")})
+
+
 def test_a_version_file_with_a_byte_order_mark_and_windows_line_ends_is_read() -> None:
     assert plan({**FILES, f"{GO}/VERSION": "\ufeff1.2.3\r\n"}).release.version == "1.2.3"
 
@@ -158,6 +159,61 @@ def test_a_name_that_another_language_has_too_is_noted() -> None:
     both = {**FILES, "plugins/wasm-rust/extensions/request-block/Cargo.toml": ""}
     assert plan().plugin.notes == ()
     assert "plugins/wasm-rust/extensions/request-block" in plan(both).plugin.notes[0]
+
+
+MCP = "plugins/wasm-go/mcp-servers"
+
+
+def test_an_mcp_server_in_go_is_a_plugin_that_is_published_below_a_path_of_its_own() -> None:
+    files = {f"{MCP}/amap-tools/go.mod": "module x\n", f"{MCP}/amap-tools/VERSION": "1.0.0\n"}
+    build = plan(files, plugin="amap-tools", registries=["r.example.com/p", "oci:dist"])
+    assert build.plugin.folder == f"{MCP}/amap-tools"
+    assert list(map(str, build.references)) == [
+        "r.example.com/p/mcp-server/amap-tools:1.0.0",
+        "oci:dist/mcp-server:amap-tools-1.0.0",
+    ]
+
+
+def test_an_mcp_server_in_yaml_is_explained() -> None:
+    with pytest.raises(SourceError, match="MCP server in YAML, with nothing to compile") as failure:
+        plan({f"{MCP}/weather/mcp-server.yaml": "server: {}", f"{MCP}/weather/README.md": ""}, plugin="weather")
+    assert failure.value.subject == f"{MCP}/weather"
+    assert failure.value.remedy.endswith(f"put {MCP}/weather/mcp-server.yaml into its configuration")
+
+
+def test_a_folder_without_the_toolchains_manifest_gives_way_to_one_that_has_it() -> None:
+    files = {f"{GO}/README.md": "moved", f"{MCP}/request-block/go.mod": "module x\n"}
+    assert plan(files).plugin.folder == f"{MCP}/request-block"
+
+
+def test_of_two_folders_of_one_language_the_first_is_published_and_the_other_noted() -> None:
+    build = plan({**FILES, f"{MCP}/request-block/go.mod": "module x\n"})
+    assert build.plugin.folder == GO
+    assert build.plugin.notes == (
+        f"{MCP}/request-block has the same name and language, and is not published: rename it",
+    )
+
+
+def test_a_language_has_as_many_folders_as_the_file_says() -> None:
+    settings = "layout: {go: {folder: a, builder: go, folders: [{folder: b, below: more}, {folder: c/d}]}}"
+    files = {"pluginyard.yaml": settings, "b/one/go.mod": "module one\n", "c/d/two/go.mod": "module two\n"}
+    one, two = plan(files, plugin="one", version="1.0.0"), plan(files, plugin="two", version="1.0.0")
+    assert [str(reference) for build in (one, two) for reference in build.references] == [
+        "r.example.com/p/more/one:1.0.0",
+        "r.example.com/p/two:1.0.0",
+    ]
+
+
+def test_a_workspace_changes_what_is_built_and_how_and_no_plugin_without_one() -> None:
+    known = plan().recipe
+    workspace = {"go.work": f"go 1.24\nuse (\n\t./{GO}\n\t./shared\n)\n", "shared/go.mod": "module shared\n"}
+    build = plan({**FILES, **workspace, "shared/go.sum": "example.com/x v1.0.0 h1:x=\n"})
+    assert {"go.work", "shared/go.mod", "shared/go.sum"} <= {file.path for file in build.plugin.context}
+    assert build.recipe.fetch, "shared needs something, though the plugin has no go.sum"
+    for step in (build.recipe.fetch, build.recipe.compile):
+        assert step.environment["GOWORK"] == "{work}/src/go.work"
+    assert known.compile.environment["GOWORK"] == "off"
+    assert plan({**FILES, "go.work": "use ./shared\n", "shared/go.mod": ""}).fingerprint == plan().fingerprint
 
 
 def test_prebuild_waits_for_the_site_to_allow_it() -> None:

@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from pluginyard.errors import RequestError
+from pluginyard.errors import RequestError, SourceError
 from pluginyard.forms import RepositoryRequest
 from pluginyard.releases import Release, find_twins, select_plugins
-from pluginyard.settings import RepositorySettings
-from tests.machine.source_trees import tree_of
+from pluginyard.releases.selection import explain_folders
+from pluginyard.settings import RepositorySettings, load_configuration
+from tests.machine.source_trees import commit_of
 from tests.unit.releases.test_plan import BUILDERS
 
 GO, RUST = "plugins/wasm-go/extensions", "plugins/wasm-rust/extensions"
-TREE, _ = tree_of(
+TREE = commit_of(
     {f"{GO}/{name}/go.mod": "module x\n" for name in ("ai-cache", "ai-intent", "key-auth")}
     | {f"{RUST}/{name}/Cargo.toml": "[package]\n" for name in ("ai-intent", "header-guard")}
     | {f"{GO}/README.md": "", f"{GO}/notes/README.md": "no plugin"}
-)
+).tree
 SETTINGS = RepositorySettings()
 
 
@@ -36,7 +37,7 @@ def test_nothing_named_all_and_changed_select_every_plugin(plugins: list[str]) -
 
 
 def test_a_plugin_that_is_called_all_is_one_plugin() -> None:
-    tree, _ = tree_of({f"{GO}/all/go.mod": "", f"{GO}/other/go.mod": ""})
+    tree = commit_of({f"{GO}/all/go.mod": "", f"{GO}/other/go.mod": ""}).tree
     assert select_plugins(RepositoryRequest(plugins=["all"]), tree, SETTINGS, BUILDERS) == (Release("go", "all"),)
 
 
@@ -67,18 +68,39 @@ def test_a_selection_that_stands_for_nothing_is_refused(fields: dict[str, list[s
 
 
 def test_a_repository_without_plugins_is_not_published_successfully() -> None:
-    tree, _ = tree_of({"README.md": ""})
+    tree = commit_of({"README.md": ""}).tree
     with pytest.raises(RequestError, match="matches no plugin"):
         select_plugins(RepositoryRequest(), tree, SETTINGS, BUILDERS)
 
 
 def test_two_plugins_of_one_name_are_both_refused_with_what_to_do() -> None:
     releases = select_plugins(RepositoryRequest(), TREE, SETTINGS, BUILDERS)
-    twins = find_twins(releases, SETTINGS)
+    twins = find_twins(releases, TREE, SETTINGS, BUILDERS)
     assert set(twins) == {("go", "ai-intent"), ("rust", "ai-intent")}
     assert f"{GO}/ai-intent and {RUST}/ai-intent would be published under one name" in str(twins["go", "ai-intent"])
     assert "languages: go" in twins["rust", "ai-intent"].remedy
-    assert not find_twins(select_plugins(RepositoryRequest(languages=["go"]), TREE, SETTINGS, BUILDERS), SETTINGS)
+    of_go = select_plugins(RepositoryRequest(languages=["go"]), TREE, SETTINGS, BUILDERS)
+    assert not find_twins(of_go, TREE, SETTINGS, BUILDERS)
+
+
+def test_two_plugins_of_one_name_are_both_published_where_a_path_tells_their_images_apart() -> None:
+    rule = load_configuration(f"layout: {{rust: {{folder: {RUST}, builder: rust, below: rust}}}}")
+    releases = select_plugins(RepositoryRequest(), TREE, rule, BUILDERS)
+    assert find_twins(releases, TREE, rule, BUILDERS) == {}
+    assert find_twins(releases, TREE, SETTINGS, BUILDERS)["go", "ai-intent"].remedy.endswith("{below: rust, …}}`")
+
+
+MCP = "plugins/wasm-go/mcp-servers"
+
+
+def test_mcp_servers_in_go_are_selected_and_those_in_yaml_explained() -> None:
+    files = {f"{GO}/a/go.mod": "", f"{MCP}/amap-tools/go.mod": "", f"{MCP}/weather/mcp-server.yaml": ""}
+    tree = commit_of(files).tree
+    found = select_plugins(RepositoryRequest(), tree, SETTINGS, BUILDERS)
+    assert found == (Release("go", "a"), Release("go", "amap-tools"))
+    assert list(explain_folders(tree, SETTINGS, BUILDERS)) == ["weather"]
+    with pytest.raises(SourceError, match=f"{MCP}/weather: it is an MCP server in YAML"):
+        select_plugins(RepositoryRequest(plugins=["weather"]), tree, SETTINGS, BUILDERS)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from pluginyard.errors import RequestError
+from pluginyard.errors import RequestError, SourceError
 from pluginyard.releases import Release, choose_release, parse_release_tag, parse_version_file
 from pluginyard.releases.tag import check_language, check_version, nearest_tag, version_of_commit
 
@@ -81,7 +81,13 @@ def test_what_is_longer_than_any_tag_is_refused_at_once(tag: str) -> None:
 
 
 def test_a_version_file_may_come_from_windows() -> None:
-    assert parse_version_file("\ufeff1.2.3\r\n".encode()) == "1.2.3"
+    assert parse_version_file("\ufeff1.2.3\r\n".encode(), subject="a/VERSION") == "1.2.3"
+
+
+@pytest.mark.parametrize("content", ["1.2.3\n".encode("utf-16"), b"1.2.3\xa0\n", b"\xff"])
+def test_a_version_file_that_is_not_utf_8_says_so_with_its_path(content: bytes) -> None:
+    with pytest.raises(SourceError, match="a/VERSION: the file is not UTF-8\n  remedy: save it as UTF-8"):
+        parse_version_file(content, subject="a/VERSION")
 
 
 @pytest.mark.parametrize("version", ["1.0", "v1.0.0", "1.0.0+b", "latest", "1.0.0\r\n2.0.0", "", "9" * 5000])

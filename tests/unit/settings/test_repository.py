@@ -25,6 +25,9 @@ def test_the_file_overlays_the_layout_by_language() -> None:
     [
         ("registrys: []", "did you mean registries"),
         ("layout: {go: {foldr: x, builder: go}}", "did you mean folder"),
+        ("layout: {go: {folder: x, builder: go, folders: [{folder: y, beloww: z}]}}", "did you mean below"),
+        ("layout: {go: {folder: x, builder: go, below: ../x}}", "layout.go.below: a repository is lower case"),
+        ("layout: {go: {folder: x, builder: go, below: /x}}", "layout.go.below: a repository is lower case"),
         ("plugins: {a: {prob: {}}}", "did you mean probe"),
         ("gateways: [nginx]", "gateways.0"),
         ("plugins: {a: {inputs: {}}}", "plugins.a.inputs: a list is expected here"),

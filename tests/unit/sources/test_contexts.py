@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import pytest
@@ -33,7 +33,7 @@ def collect(
         )
     )
     found = collect_context(tree, folder, manifest, lambda file: contents[file.path].encode(), inputs)
-    return {file.path for file in found}
+    return {file.path for file in found.files}
 
 
 def test_the_whole_folder_is_read_and_no_neighbour() -> None:
@@ -188,7 +188,7 @@ def test_a_submodule_beside_what_the_compiler_reads_hinders_nobody() -> None:
     texts = {"Cargo.toml": b"[workspace]\nmembers = ['a']\n", "a/Cargo.toml": b""}
     files = [SourceFile(path, REGULAR, path) for path in texts] + [SourceFile("docs/theme", SUBMODULE, "1" * 40)]
     found = collect_context(SourceTree(files), "a", "Cargo.toml", lambda file: texts[file.path])
-    assert {file.path for file in found} == set(texts)
+    assert {file.path for file in found.files} == set(texts)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../outside", "../../../../../../etc/shadow"])
@@ -223,7 +223,7 @@ def test_a_submodule_in_the_context_is_refused() -> None:
 def test_further_inputs_are_named_by_the_configuration() -> None:
     files = {"a/go.mod": "", "data/x.txt": "", "data/y/z.txt": ""}
     assert collect(files, "a", inputs=("data/y",)) == {"a/go.mod", "data/y/z.txt"}
-    with pytest.raises(SourceError, match="mend `inputs`"):
+    with pytest.raises(SourceError, match="fix `inputs`"):
         collect(files, "a", inputs=("nothing",))
 
 
@@ -283,9 +283,9 @@ def test_a_package_that_many_plugins_share_is_listed_once() -> None:
     class CountingTree(SourceTree):
         listed: ClassVar[list[str]] = []
 
-        def below(self, folder: str) -> tuple[SourceFile, ...]:
+        def _without_nested(self, folder: str, manifest: str) -> Iterator[SourceFile]:
             self.listed.append(folder)
-            return super().below(folder)
+            return super()._without_nested(folder, manifest)
 
     names = [f"{GO}/plugin-{number}" for number in range(20)]
     files = {f"{name}/go.mod": "module p\nreplace x => ../..\n" for name in names} | {
