@@ -18,6 +18,7 @@ from pluginyard.releases import PluginBuild, choose_annotations, plan_build, ren
 from pluginyard.settings import choose_config_media_type, load_site
 from pluginyard.sources import Source, SourceFile, SourceTree
 from pluginyard.sources.tree import REGULAR
+from tests.machine.source_trees import MemoryCommit
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples" / "higress-plugins"
@@ -50,9 +51,7 @@ def plan(language: str, name: str) -> PluginBuild:
     return plan_build(
         request,
         resolve_request(request),
-        SOURCE,
-        SourceTree(files),
-        lambda file: contents[file.path],
+        MemoryCommit(SOURCE, SourceTree(files), contents),
         site=load_site({}),
         builders=BUILDERS,
         host_version=lambda _: "",
