@@ -131,11 +131,8 @@ def find_plugin(
 
     context = collect_context(tree, folder, builder.definition.manifest, read, own.inputs)
     documents = find_documents(tree, folder, read)
-    specs = [
-        check_spec(read(document.file), subject=document.file.path)
-        for document in documents
-        if document.media_type == SPEC
-    ]
+    specs = [check_spec(read(each.file), subject=each.file.path) for each in documents if each.media_type == SPEC]
+    scripts = (PluginScript(folder, name, text) for name in SCRIPTS if (text := content(name)) is not None)
     return Plugin(
         language=release.language,
         name=release.name,
@@ -145,9 +142,7 @@ def find_plugin(
         documents=documents,
         declared_version=parse_version_file(content("VERSION") or b"", subject=f"{folder}/VERSION"),
         buildrc=(content(".buildrc") or b"").decode("utf-8", "replace"),
-        script=next(
-            (PluginScript(folder, name, text) for name in SCRIPTS if (text := content(name)) is not None), None
-        ),
+        script=next(scripts, None),
         needs_fetch=builder.needs_fetch(content) or context.needs_fetch,
         environment=context.environment,
         below=place.below,
