@@ -16,7 +16,7 @@ MANIFEST_LIMIT = MAX_JSON_BYTES
 
 
 class MalformedManifestError(Exception):
-    """The bytes are no manifest; whoever reads them says whose they are."""
+    """The bytes are no manifest; their reader says where they come from."""
 
 
 def parse_fields(content: bytes) -> dict[str, Any]:

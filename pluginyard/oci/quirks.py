@@ -40,7 +40,7 @@ def find_quirks(host: str) -> RegistryQuirks:
 
 
 def matches_host(host: str, pattern: str) -> bool:
-    """Tell whether `pattern` means `host`, with its port or without."""
+    """Return whether `pattern` means `host`, with its port or without."""
     whole = host.lower()
     name = whole if whole.startswith("[") else whole.partition(":")[0]
     return fnmatchcase(whole, pattern.lower()) or fnmatchcase(name, pattern.lower())

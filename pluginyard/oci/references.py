@@ -44,7 +44,7 @@ class Destination:
 
     @property
     def is_layout(self) -> bool:
-        """Tell whether this is an OCI image layout folder."""
+        """Return whether this is an OCI image layout folder."""
         return not self.host
 
     def __str__(self) -> str:

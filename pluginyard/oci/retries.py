@@ -22,12 +22,12 @@ RETRY_AFTER_CAP_SECONDS = 60.0
 
 
 def is_transient_status(status: int) -> bool:
-    """Tell whether an HTTP status is worth another try."""
+    """Return whether an HTTP status is worth another try."""
     return status in TRANSIENT_STATUSES
 
 
 def is_transient_answer(status: int, codes: Iterable[str]) -> bool:
-    """Tell whether an answer is worth another try, by its status or by the registry's error codes."""
+    """Return whether an answer is worth another try, by its status or by the registry's error codes."""
     return is_transient_status(status) or (status in {400, 404} and any(code in TRANSIENT_CODES for code in codes))
 
 

@@ -31,13 +31,8 @@ def find_published(build: PluginBuild, registries: Registries, *, overwrite: boo
 def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bool) -> PackedArtifact | None:
     found: dict[Destination, StoredManifest] = {}
     for place in build.destinations:
-        stored = find_ours(
-            registries.open(place, build.release.name),
-            build.release.version,
-            fingerprint=build.fingerprint,
-            overwrite=overwrite,
-        )
-        if stored:
+        repository, version = registries.open(place, build.release.name), build.release.version
+        if stored := find_ours(repository, version, fingerprint=build.fingerprint, overwrite=overwrite):
             found[place] = stored
     if not found:
         return None
@@ -47,7 +42,7 @@ def _find_published(build: PluginBuild, registries: Registries, *, overwrite: bo
 
 
 def _without_damaged(known: PackedArtifact | None, build: PluginBuild, registries: Registries) -> PackedArtifact | None:
-    """Take a folder whose blobs are damaged for one that lacks the artifact: so publishing again mends it."""
+    """Take a folder whose blobs are damaged for one that lacks the artifact: publishing again restores it."""
     if known is None:
         return None
     opened = {place: registries.open(place, build.release.name) for place in known.holders}
@@ -61,7 +56,7 @@ def look_up(
 ) -> RepositoryPlan:
     """Ask the registries which of the planned plugins are published already, several at once.
 
-    One that they refuse to tell about holds back no other. Raises RegistryUnavailableError, after a few questions,
+    One that they refuse to answer for holds back no other. Raises RegistryUnavailableError, after a few questions,
     where none is answered at all.
     """
     look_ups = _LookUps(registries, when_taken)

@@ -59,7 +59,7 @@ def push_artifact(
 
 
 def _partly(failures: Sequence[PluginyardError], states: Iterable[Destination]) -> PluginyardError:
-    """Return the first failure, with the others and with what is done: nobody should have to look for that."""
+    """Return the first failure, with the others and with what is done."""
     first = failures[0]
     for other in failures[1:]:
         first.add(f"{other.subject}: {other.message}")
@@ -133,7 +133,7 @@ def _follow(build: PluginBuild, artifact: PackedArtifact, repository: ArtifactRe
             raise
         if build.settings.latest == "if-allowed":
             return f"kept: {error.message}"
-        remedy = "if the registry lets nobody move latest, set latest: never, or if-allowed, in pluginyard.yaml"
+        remedy = "if the registry does not let latest move, set latest: never, or if-allowed, in pluginyard.yaml"
         raise error.add("latest is not moved", remedy) from None
     return f"{'moved' if choice.move else 'kept'}: {choice.reason}"
 

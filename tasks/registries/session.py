@@ -20,7 +20,7 @@ _KEPT = 64
 class Registries:
     """Open repositories with a site's settings and credentials; threads may share it.
 
-    A run shakes hands, is challenged and fetches a token once for a repository, not once a step; one that `pushes` asks
+    A run is challenged once a registry and fetches a token once a repository, not once a step; one that `pushes` asks
     for the right to from the start. `clock` returns seconds.
     """
 

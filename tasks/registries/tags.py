@@ -28,7 +28,7 @@ def look_up_tags(watch: TagWatch, registries: Registries) -> TagWatch:
     """Ask the registries for the version of each tag, several repositories at once; errors stay with their tags."""
     asked = _versions_by_repository(watch.of("missing"))
     stored = _ask(asked, lambda place, name: _find_revisions(place, name, asked[place, name], registries))
-    # For what is only told of names are enough, one request for hundreds of versions.
+    # For what is only reported names are enough, one request for hundreds of versions.
     old = _versions_by_repository(watch.of("too old"))
     names = _ask(old, lambda place, name: registries.open(place, name).list_tags())
     judged = replace(watch, tags=tuple(_judge(tag, stored) for tag in watch.tags))

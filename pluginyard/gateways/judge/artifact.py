@@ -9,24 +9,14 @@ from typing import Any, BinaryIO, TypeVar
 
 from pluginyard import oci
 from pluginyard.gateways.verdict import Refusal
-from pluginyard.oci import (
-    Descriptor,
-    HashedCount,
-    MalformedManifestError,
-    StoredManifest,
-    parse_annotations,
-    parse_descriptor,
-    parse_fields,
-    parse_list,
-)
 
 _BLOCK = 1 << 16
 _INDEXES = (oci.INDEX, oci.DOCKER_MANIFEST_LIST)
 _MAX_DEPTH = 3
 
 T = TypeVar("T")
-OpenBlob = Callable[[Descriptor], BinaryIO]
-ResolveChild = Callable[[Descriptor], StoredManifest]
+OpenBlob = Callable[[oci.Descriptor], BinaryIO]
+ResolveChild = Callable[[oci.Descriptor], oci.StoredManifest]
 
 
 class UnreadableManifestError(Exception):
@@ -44,19 +34,19 @@ class Artifact:
     digest: str
     media_type: str
     """The manifest's own `mediaType` field: what decides about the docker variant."""
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
+    config: oci.Descriptor
+    layers: tuple[oci.Descriptor, ...]
     annotations: Mapping[str, str] = field(default_factory=dict)
     foreign: tuple[int, ...] = ()
     """Indexes of the layers that name URLs of their own."""
 
     @property
-    def last(self) -> Descriptor | None:
+    def last(self) -> oci.Descriptor | None:
         """Return the layer gateways read."""
         return self.layers[-1] if self.layers else None
 
 
-def resolve_artifact(manifest: StoredManifest, resolve_child: ResolveChild | None) -> Artifact:
+def resolve_artifact(manifest: oci.StoredManifest, resolve_child: ResolveChild | None) -> Artifact:
     """Return the image behind `manifest`; of an index, the linux/amd64 child.
 
     Raises UnreadableManifestError. An entry without a platform counts as linux/amd64, as in
@@ -64,12 +54,12 @@ def resolve_artifact(manifest: StoredManifest, resolve_child: ResolveChild | Non
     """
     for _ in range(_MAX_DEPTH):
         try:
-            fields = parse_fields(manifest.content)
+            fields = oci.parse_fields(manifest.content)
             if manifest.media_type not in _INDEXES and "manifests" not in fields:
                 return _parse_artifact(manifest, fields)
-            entries = parse_list(fields, "manifests")
-            child = next((parse_descriptor(entry) for entry in entries if _is_linux_amd64(entry)), None)
-        except MalformedManifestError as error:
+            entries = oci.parse_list(fields, "manifests")
+            child = next((oci.parse_descriptor(entry) for entry in entries if _is_linux_amd64(entry)), None)
+        except oci.MalformedManifestError as error:
             raise UnreadableManifestError(str(error), f"could not retrieve manifest: {error}") from None
         if child is None:
             reason = "could not fetch image: no child with platform linux/amd64 in index"
@@ -87,7 +77,7 @@ def _is_linux_amd64(entry: Any) -> bool:
     return (platform.get("os"), platform.get("architecture")) == ("linux", "amd64")
 
 
-def _parse_artifact(manifest: StoredManifest, fields: dict[str, Any]) -> Artifact:
+def _parse_artifact(manifest: oci.StoredManifest, fields: dict[str, Any]) -> Artifact:
     media_type = fields.get("mediaType", "")
     accepted = (manifest.media_type or media_type) in (oci.MANIFEST, oci.DOCKER_MANIFEST, "")
     if fields.get("schemaVersion") != 2 or not accepted or not isinstance(media_type, str):
@@ -95,13 +85,13 @@ def _parse_artifact(manifest: StoredManifest, fields: dict[str, Any]) -> Artifac
         raise UnreadableManifestError(
             f"this is no image manifest: {kind}", f"could not fetch image: unsupported MediaType: {kind!r}"
         )
-    layers = parse_list(fields, "layers")
+    layers = oci.parse_list(fields, "layers")
     return Artifact(
         digest=manifest.digest,
         media_type=media_type,
-        config=parse_descriptor(fields.get("config")),
-        layers=tuple(map(parse_descriptor, layers)),
-        annotations=parse_annotations(fields),
+        config=oci.parse_descriptor(fields.get("config")),
+        layers=tuple(map(oci.parse_descriptor, layers)),
+        annotations=oci.parse_annotations(fields),
         foreign=tuple(index for index, layer in enumerate(layers) if layer.get("urls")),
     )
 
@@ -109,9 +99,9 @@ def _parse_artifact(manifest: StoredManifest, fields: dict[str, Any]) -> Artifac
 class CheckedBlob:
     """Read a layer once and compare it with its descriptor on the way; never more than is announced."""
 
-    def __init__(self, stream: BinaryIO, descriptor: Descriptor) -> None:
+    def __init__(self, stream: BinaryIO, descriptor: oci.Descriptor) -> None:
         self._stream, self._descriptor = stream, descriptor
-        self._passed = HashedCount()
+        self._passed = oci.HashedCount()
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""

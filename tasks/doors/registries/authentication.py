@@ -13,32 +13,15 @@ import requests
 from oras.auth.base import AuthBackend
 from oras.container import Container
 
-from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
-from pluginyard.oci import (
-    RegistryBusyError,
-    actions_of,
-    add_query,
-    check_realm,
-    choose_challenge,
-    denied,
-    is_transient_status,
-    parse_token,
-    scope_text,
-)
-from tasks.doors.registries.connection import Call, Connection, PasswordTrial
+from pluginyard import oci
+from pluginyard.errors import AuthenticationError, RegistryError
+from tasks.doors.registries.connection import AskedFor, Call, Connection, LoginState
 
 _CLIENT = "pluginyard"
 _MARGIN_SECONDS = 10
 """Renew a token so long before it expires."""
 _PASSWORD_REFUSED = "the registry refuses user name and password (401)"  # noqa: S105 (a sentence)
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass(frozen=True)
-class _Challenge:
-    realm: str
-    """Address of the token service; empty where Basic is wanted, whose realm is a text and no address."""
-    service: str
 
 
 @dataclass(frozen=True)
@@ -62,15 +45,14 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
         self._credentials = known = connection.credentials
         if known and not known.is_identity_token:
             self.set_basic_auth(known.username, known.password)
-        self._trial = connection.trial if known else PasswordTrial()  # what strangers may see differs by repository
+        self.login = connection.login if known else LoginState()  # what is open to all differs by repository
         self._lock = threading.RLock()
-        self._challenge: _Challenge | None = None
         self._tokens: list[_Token] = []
         self._refusal = ""
 
     @property
     def who(self) -> str:
-        """Return whose credentials are used, for messages; empty for a stranger."""
+        """Return whose credentials are used, for messages; empty for none."""
         return f"with the credentials from {self._credentials.origin}" if self._credentials else ""
 
     @property
@@ -89,17 +71,12 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
     @property
     def is_asked(self) -> bool:
         """Return whether the registry has asked who we are."""
-        return self._challenge is not None
+        return self.login.asked is not None
 
     @property
     def is_basic(self) -> bool:
         """Return whether the registry asks for user name and password themselves."""
-        return self._challenge is not None and not self._challenge.realm
-
-    @property
-    def is_accepted(self) -> bool:
-        """Return whether the registry has accepted the credentials that it asked for."""
-        return self.is_asked and self._credentials is not None and self._trial.accepted
+        return self.login.asked is not None and not self.login.asked.realm
 
     def load_configs(self, container: Container, configs: list[str] | None = None) -> None:
         """Read no configuration: oras-py would have Docker's win over what was given; see credentials.py."""
@@ -111,40 +88,40 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
         """
         with self._lock:
             self._raise_refusal()
-            if self._challenge is None:
+            if self.login.asked is None:
                 return ""
-            return self._token(self._challenge, scopes) if self._challenge.realm else self._basic()
+            return self._token(self.login.asked, scopes) if self.login.asked.realm else self._basic()
 
     def authenticate_request(self, original: requests.Response, sent: str) -> frozenset[str]:
         """Learn from a 401 how to authenticate; what was `sent` is not sent again. Return the scopes to ask for.
 
         Raises AuthenticationError where a password was sent already: it is wrong, and tried once only.
         """
-        challenge = choose_challenge(original.headers.get("WWW-Authenticate", ""))
+        challenge = oci.choose_challenge(original.headers.get("WWW-Authenticate", ""))
         with self._lock:
             if challenge is None:
                 raise self._refused("the registry answers 401 and does not say how to authenticate")
             if challenge.scheme == "basic" and _is_password(sent):
-                raise self.refused_twice() if self._trial.accepted else self._refuse(_PASSWORD_REFUSED)
+                raise self.refused_twice() if self.login.accepted else self._refuse(_PASSWORD_REFUSED)
             refused = [token for token in self._tokens if token.header == sent]
             self._tokens = [token for token in self._tokens if token.header != sent]
             asked, realm = challenge.parameters, ""
             if challenge.scheme == "bearer":
                 plain_http = self._connection.access.plain_http
-                realm = check_realm(asked.get("realm", ""), self._subject, plain_http=plain_http)
-            self._challenge = _Challenge(realm, asked.get("service", ""))
-            return actions_of(asked.get("scope", "")).union(*(token.scopes for token in refused))
+                realm = oci.check_realm(asked.get("realm", ""), self._subject, plain_http=plain_http)
+            self.login.asked = AskedFor(realm, asked.get("service", ""))
+            return oci.actions_of(asked.get("scope", "")).union(*(token.scopes for token in refused))
 
     @contextmanager
     def sending(self, header: str) -> Iterator[Callable[[requests.Response], None]]:
         """Let a request with `header` be sent; give the function that its answer is handed to.
 
-        A password that nobody knows to be right waits for its turn, and is not sent once it was refused.
+        A password that is not known to be right waits for its turn, and is not sent once it was refused.
         """
         if not _is_password(header):
             yield lambda _: None
             return
-        with self._trial.turn():
+        with self.login.turn():
             self._raise_refusal()
             yield self._judge
 
@@ -153,14 +130,14 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
         return self._refused("the registry does not allow this (401)")
 
     def _judge(self, response: requests.Response) -> None:
-        challenge = choose_challenge(response.headers.get("WWW-Authenticate", ""))
+        challenge = oci.choose_challenge(response.headers.get("WWW-Authenticate", ""))
         if response.status_code == 401 and challenge and challenge.scheme == "basic":
-            self._trial.refuse(_PASSWORD_REFUSED)
+            self.login.refuse(_PASSWORD_REFUSED)
         elif response.status_code < 400 or response.status_code == 404:
-            self._trial.accept()
+            self.login.accept()
 
     def _raise_refusal(self) -> None:
-        if said := self._refusal or self._trial.refused:
+        if said := self._refusal or self.login.refused:
             raise self._refused(said)
 
     def _basic(self) -> str:
@@ -168,63 +145,52 @@ class ScopedAuthentication(AuthBackend):  # type: ignore[misc]  # oras-py has no
             raise self._refused("the registry wants a user name and a password")
         return f"Basic {self._basic_auth}"
 
-    def _token(self, challenge: _Challenge, scopes: frozenset[str]) -> str:
+    def _token(self, service: AskedFor, scopes: frozenset[str]) -> str:
         now = time.monotonic()
         self._tokens = [token for token in self._tokens if token.expires > now]
         known = next((token.header for token in self._tokens if token.scopes >= scopes), None)
         if known:
             return known
-        with self._trial.turn():
+        with self.login.turn():
             self._raise_refusal()
-            text, seconds = self._read_token(self._ask(challenge, scopes))
-            self._trial.accept()
+            text, seconds = self._read_token(self._ask(service, scopes))
+            self.login.accept()
         token = _Token(scopes, f"Bearer {text}", now + seconds - min(_MARGIN_SECONDS, seconds / 2))
         self._tokens.append(token)
         return token.header
 
-    def _ask(self, challenge: _Challenge, scopes: frozenset[str]) -> requests.Response:
+    def _ask(self, service: AskedFor, scopes: frozenset[str]) -> requests.Response:
         """Ask the token service: not the registry, so nothing but what is given here is sent there."""
-        fields = {"scope": scope_text(scopes)} | ({"service": challenge.service} if challenge.service else {})
-        call, authorization = Call("GET", add_query(challenge.realm, fields)), ""
+        fields = {"scope": oci.scope_text(scopes)} | ({"service": service.service} if service.service else {})
+        call, authorization = Call("GET", oci.add_query(service.realm, fields)), ""
         if self._credentials and self._credentials.is_identity_token:
             grant = {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": self._credentials.password}
-            call = Call("POST", challenge.realm, _FORM, urlencode(fields | grant).encode())
+            call = Call("POST", service.realm, _FORM, urlencode(fields | grant).encode())
         elif self._credentials:
             authorization = self._basic()
         return self._connection.exchange(call, self._subject, authorization)
 
     def _read_token(self, response: requests.Response) -> tuple[str, float]:
         status = response.status_code
-        if is_transient_status(status):
-            raise RegistryBusyError(
-                f"the registry's token service answers {status}",
-                subject=self._subject,
-                remedy="try again later",
-                retry_after=response.headers.get("Retry-After", ""),
-            )
+        said, later = f"the registry's token service answers {status}", response.headers.get("Retry-After", "")
+        if oci.is_transient_status(status):
+            raise oci.RegistryBusyError(said, subject=self._subject, remedy="try again later", retry_after=later)
         if status == 401:
             raise self._refuse("the registry's token service refuses the credentials (401)")
         if status in {400, 403}:
             raise self._refused(f"the registry's token service refuses ({status})")
-        found = parse_token(response.content) if status == 200 else None
+        found = oci.parse_token(response.content) if status == 200 else None
         if found is None:
-            raise self._no_token(status)
+            raise RegistryError(f"{said} without a token", subject=self._subject, remedy="check the registry's realm")
         return found
-
-    def _no_token(self, status: int) -> PluginyardError:
-        return RegistryError(
-            f"the registry's token service answers {status} without a token",
-            subject=self._subject,
-            remedy="check the registry's realm",
-        )
 
     def _refuse(self, said: str) -> AuthenticationError:
         self._refusal = said
-        self._trial.refuse(said)
+        self.login.refuse(said)
         return self._refused(said)
 
     def _refused(self, said: str) -> AuthenticationError:
-        return denied(said, self._subject, self.who)
+        return oci.denied(said, self._subject, self.who)
 
 
 def _is_password(header: str) -> bool:

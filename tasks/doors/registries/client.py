@@ -21,19 +21,8 @@ import oras.container
 import oras.provider
 import requests
 
+from pluginyard import oci
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
-from pluginyard.oci import (
-    ErrorAnswer,
-    error_of,
-    error_of_other,
-    find_quirks,
-    is_done,
-    is_transient_status,
-    origin_of,
-    parse_tags,
-    resolve_location,
-    scopes_of,
-)
 from tasks.doors.registries.attempts import Attempts
 from tasks.doors.registries.authentication import ScopedAuthentication
 from tasks.doors.registries.connection import Call, Connection
@@ -51,16 +40,17 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
 
     def __init__(self, connection: Connection, repository: str):
         host = connection.host
-        super().__init__(find_quirks(host).api_host or host, insecure=connection.access.plain_http)
+        super().__init__(oci.find_quirks(host).api_host or host, insecure=connection.access.plain_http)
         self.subject = f"{host}/{repository}"
         self.connection = connection
         self.session = connection.session
         self.auth = ScopedAuthentication(connection, self.subject)
         self.attempts = Attempts(connection.access.attempts, self.subject)
         self.container = _container(self.hostname, repository)
-        self.pull, self.push = scopes_of(repository, "pull"), scopes_of(repository, "pull,push")
+        self.pull, self.push = oci.scopes_of(repository, "pull"), oci.scopes_of(repository, "pull,push")
         self._base_url = f"{self.prefix}://{self.hostname}"
-        self._greeted = connection.credentials is None
+        self.is_let_in = False
+        """Whether a request was answered that had to be authorized, if any has to be."""
         self._wider = self.push if connection.pushes and connection.credentials else frozenset[str]()
 
     def do_request(
@@ -82,8 +72,9 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         self._greet()
         needed = scopes or (self.pull if method in _PULLS else self.push)
         response = self._send_authorized(Call(method, url, headers or {}, data, stream), needed)
+        self.is_let_in = self.is_let_in or response.status_code not in {401, 403}
         is_absent_blob = method == "HEAD" and response.status_code == 404 and self._is_own(response.url)
-        if is_done(method, response.status_code) or is_absent_blob:
+        if oci.is_done(method, response.status_code) or is_absent_blob:
             return response
         if stream:
             self.connection.read_small(response, self.subject)
@@ -106,20 +97,20 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
             seen.add(url)
             response = self.attempts.run(lambda url=url: self.do_request(url))  # type: ignore[misc]
             received += len(response.content)
-            parse_tags(response.content, self.subject)
+            oci.parse_tags(response.content, self.subject)
             callable(response)
             url = self._next_page(response)
 
     def _get_location(self, r: requests.Response, container: oras.container.Container) -> str:
         """Return where an answer leads; oras-py's own goes from https to http, and joins `x/y` to the host's name."""
-        return resolve_location(r.url, r.headers.get("Location", ""))
+        return oci.resolve_location(r.url, r.headers.get("Location", ""))
 
     def _next_page(self, response: requests.Response) -> str:
         """Return the address of the next page, empty at the end; it must be the registry's own."""
         following = response.links.get("next", {}).get("url", "")
         if not following:
             return ""
-        url = resolve_location(response.url, following)
+        url = oci.resolve_location(response.url, following)
         if not self._is_own(url):
             raise self._wrong("the list of tags goes on at another host", "check its proxy")
         return url
@@ -129,16 +120,16 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
 
         To push, a password is shown to be right where every registry answers: some refuse (401) what is not there.
         """
-        if self._greeted:
+        if self.connection.credentials is None or self.auth.login.greeted:
             return
         response = self.connection.exchange(Call("GET", f"{self._base_url}/v2/"), self.subject)
-        if is_transient_status(response.status_code):
+        if oci.is_transient_status(response.status_code):
             raise self._error_of(response)
         if response.status_code == 401:
             self.auth.authenticate_request(response, "")
-        if self._wider and self.auth.is_basic and not self.auth.is_accepted:
+        if self._wider and self.auth.is_basic and not self.auth.login.accepted:
             self._send_authorized(Call("GET", f"{self._base_url}/v2/"), frozenset())
-        self._greeted = True
+        self.auth.login.greeted = True
 
     def _send_authorized(self, call: Call, scopes: frozenset[str]) -> requests.Response:
         sent = self._header(scopes)
@@ -186,19 +177,19 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         raise self._wrong("too many redirects", "check the registry's proxy")
 
     def _is_own(self, url: str) -> bool:
-        return origin_of(url) == origin_of(self._base_url)
+        return oci.origin_of(url) == oci.origin_of(self._base_url)
 
     def _is_challenge(self, response: requests.Response) -> bool:
         return response.status_code == 401 and self._is_own(response.url)
 
     def _error_of(self, response: requests.Response, method: str = "GET") -> PluginyardError:
         said = response.headers
-        answer = ErrorAnswer(
+        answer = oci.ErrorAnswer(
             response.status_code, response.content, said.get("Content-Type", ""), said.get("Retry-After", "")
         )
         if not self._is_own(response.url):
-            return error_of_other(answer, self.subject, origin_of(response.url)[1])
-        return error_of(answer, self.subject, method, who=self.auth.who, secrets=self.auth.secrets)
+            return oci.error_of_other(answer, self.subject, oci.origin_of(response.url)[1])
+        return oci.error_of(answer, self.subject, method, who=self.auth.who, secrets=self.auth.secrets)
 
     def _wrong(self, message: str, remedy: str) -> RegistryError:
         return RegistryError(message, subject=self.subject, remedy=remedy)

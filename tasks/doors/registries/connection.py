@@ -35,22 +35,34 @@ class Call:
     """Leave the answer's content to the caller, who reads it as a stream."""
 
 
-class PasswordTrial:
-    """Remember whether the credentials for one registry were accepted; threads and repositories share it.
+@dataclass(frozen=True)
+class AskedFor:
+    """Say what a registry asks for."""
 
-    Until then one request at a time tries them, so that wrong ones are sent once. Once a plugin would do harm:
+    realm: str
+    """Address of the token service; empty where Basic is wanted, whose realm is a text and no address."""
+    service: str
+
+
+class LoginState:
+    """Remember what a registry asks for, and whether the credentials were accepted; threads and repositories share it.
+
+    Until they were, one request at a time tries them, so that wrong ones are sent once. Once a plugin would do harm:
     registries, and directories behind them, lock an account after a few wrong passwords.
     """
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
+        self.greeted = False
+        """Whether the registry was asked what it asks for."""
+        self.asked: AskedFor | None = None
         self.accepted = False
         self.refused = ""
         """What the registry said when it refused them, before it had ever accepted them."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until nobody else tries the password; at once where it is known to be right."""
+        """Wait until no other request tries the password; at once where it is known to be right."""
         if self.accepted:
             yield
             return
@@ -76,7 +88,7 @@ class Connection:
     credentials: Credentials | None = None
     pushes: bool = False
     """Whether what is opened is pushed to: then the rights to push are asked for from the start."""
-    trial: PasswordTrial = field(default_factory=PasswordTrial)
+    login: LoginState = field(default_factory=LoginState)
     session: requests.Session = field(init=False)
 
     def __post_init__(self) -> None:

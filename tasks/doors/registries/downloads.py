@@ -45,12 +45,9 @@ def _receive(client: RegistryClient, descriptor: Descriptor, blob: IncomingBlob)
     with client.do_request(url, headers=headers, stream=True) as response:
         for piece in _pieces(client, response, blob.count, descriptor.size):
             blob.write(piece)
-    if not blob.complete:
-        raise RegistryUnavailableError(
-            f"the download of {descriptor.digest} broke off",
-            subject=client.subject,
-            remedy="try again later",
-        )
+    if blob.count < descriptor.size:
+        said = f"the download of {descriptor.digest} broke off"
+        raise RegistryUnavailableError(said, subject=client.subject, remedy="try again later")
 
 
 def _pieces(client: RegistryClient, response: requests.Response, offset: int, size: int) -> Iterator[bytes]:
@@ -68,9 +65,6 @@ def _start_of(client: RegistryClient, response: requests.Response) -> int:
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     asked = int(response.request.headers.get("Range", "bytes=0-")[6:-1])
     if match is None or int(match[1]) != asked:
-        raise RegistryError(
-            "the registry answers with another range than asked for",
-            subject=client.subject,
-            remedy="check its proxy",
-        )
+        said = "the registry answers with another range than asked for"
+        raise RegistryError(said, subject=client.subject, remedy="check its proxy")
     return asked

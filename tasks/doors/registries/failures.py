@@ -35,29 +35,21 @@ class SilentError(RegistryUnavailableError):
 
 def failure_of(error: requests.RequestException | urllib3.exceptions.HTTPError, subject: str) -> PluginyardError:
     """Return the error that a request without an answer stands for; URLs and proxies stay out of it."""
+    kind: type[RegistryError] = RegistryUnavailableError
+    said, remedy = f"cannot talk to the registry: {_reason(error)}", "check host, port and network"
     if isinstance(error, requests.exceptions.ProxyError):
-        return RegistryUnavailableError(
-            "the HTTP proxy does not let us through", subject=subject, remedy="check HTTPS_PROXY and NO_PROXY"
-        )
-    if _cause(error, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
+        said, remedy = "the HTTP proxy does not let us through", "check HTTPS_PROXY and NO_PROXY"
+    elif _cause(error, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         return _tls_failure(error, subject)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return RegistryUnavailableError(
-            "no connection within the time limit", subject=subject, remedy="check host, port and network"
-        )
-    if isinstance(error, requests.exceptions.Timeout) or _cause(error, urllib3.exceptions.ReadTimeoutError):
-        return SilentError(
-            "the registry fell silent for longer than the time limit", subject=subject, remedy="try again later"
-        )
-    if isinstance(error, _BROKEN_OFF):
-        return RegistryUnavailableError(
-            f"cannot talk to the registry: {_reason(error)}",
-            subject=subject,
-            remedy="check host, port and network",
-        )
-    return RegistryError(
-        f"the registry cannot be asked: {type(error).__name__}", subject=subject, remedy="check the reference"
-    )
+    elif isinstance(error, requests.exceptions.ConnectTimeout):
+        said = "no connection within the time limit"
+    elif isinstance(error, requests.exceptions.Timeout) or _cause(error, urllib3.exceptions.ReadTimeoutError):
+        kind, said = SilentError, "the registry fell silent for longer than the time limit"
+        remedy = "try again later"
+    elif not isinstance(error, _BROKEN_OFF):
+        kind, said = RegistryError, f"the registry cannot be asked: {type(error).__name__}"
+        remedy = "check the reference"
+    return kind(said, subject=subject, remedy=remedy)
 
 
 def is_plain_http(error: Exception) -> bool:
@@ -77,13 +69,11 @@ def _tls_failure(error: Exception, subject: str) -> RegistryError:
         words = f"the registry's TLS certificate {said}: {refused.verify_message.rstrip('.')}"
         return RegistryError(words, subject=subject, remedy=remedy)
     if is_plain_http(error):
-        return RegistryError(
-            "the registry does not speak HTTPS", subject=subject, remedy="use --plain-http for this registry"
-        )
+        remedy = "use --plain-http for this registry"
+        return RegistryError("the registry does not speak HTTPS", subject=subject, remedy=remedy)
     reason = str(getattr(_cause(error, ssl.SSLError), "reason", None) or "it broke off").lower().replace("_", " ")
-    return RegistryUnavailableError(
-        f"the TLS connection fails: {reason}", subject=subject, remedy="check host, port and network"
-    )
+    said = f"the TLS connection fails: {reason}"
+    return RegistryUnavailableError(said, subject=subject, remedy="check host, port and network")
 
 
 def _chain(error: BaseException) -> list[BaseException]:

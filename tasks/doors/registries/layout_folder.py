@@ -8,16 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pluginyard.oci import (
-    REF_NAME,
-    Descriptor,
-    Destination,
-    StoredManifest,
-    blobs_of,
-    digest_of_file,
-    read_manifest,
-    wrong_manifest,
-)
+from pluginyard import oci
 from tasks.doors.registries.access import Access
 from tasks.doors.registries.layout_store import LayoutStore, open_regular
 from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
@@ -32,7 +23,7 @@ IndexEntry = dict[str, Any]
 class LayoutRepository:
     """One plugin's artifacts in a folder; see `ArtifactRepository` for what the methods promise."""
 
-    def __init__(self, destination: Destination, name: str, access: Access):
+    def __init__(self, destination: oci.Destination, name: str, access: Access):
         self.host = ""
         self.name = name
         self._destination = destination
@@ -52,7 +43,7 @@ class LayoutRepository:
         self._store.prepare()
         return "anonymous"
 
-    def find_manifest(self, tag_or_digest: str) -> StoredManifest | None:
+    def find_manifest(self, tag_or_digest: str) -> oci.StoredManifest | None:
         """Return the manifest, digest verified; None where the index has no such tag, the folder no such blob."""
         entry = self._find_entry(tag_or_digest)
         digest = tag_or_digest if ":" in tag_or_digest else str(entry["digest"]) if entry else ""
@@ -60,9 +51,9 @@ class LayoutRepository:
             return None
         subject = self.reference_to(tag_or_digest)
         content = self._store.read_small_blob(digest)
-        manifest = read_manifest(content, str(entry.get("mediaType", "")) if entry else "", subject)
+        manifest = oci.read_manifest(content, str(entry.get("mediaType", "")) if entry else "", subject)
         if manifest.digest != digest:
-            raise wrong_manifest(digest, subject, _RESTORE)
+            raise oci.wrong_manifest(digest, subject, _RESTORE)
         return manifest
 
     def list_tags(self) -> tuple[str, ...]:
@@ -70,7 +61,7 @@ class LayoutRepository:
         tags = (self._tag_of(entry) for entry in self._store.read_index()["manifests"])
         return tuple(tag for tag in tags if tag)
 
-    def has_blob(self, descriptor: Descriptor) -> bool:
+    def has_blob(self, descriptor: oci.Descriptor) -> bool:
         """Return whether the blob is there, as long as it should be."""
         try:
             with open_regular(self._store.blob_path(descriptor.digest)) as file:
@@ -78,20 +69,20 @@ class LayoutRepository:
         except OSError:
             return False
 
-    def is_intact(self, manifest: StoredManifest) -> bool:
+    def is_intact(self, manifest: oci.StoredManifest) -> bool:
         """Return whether the blobs of `manifest` are what their digests say."""
-        return all(map(self._is_whole, blobs_of(manifest, str(self))))
+        return all(map(self._is_whole, oci.blobs_of(manifest, str(self))))
 
-    def _is_whole(self, descriptor: Descriptor) -> bool:
+    def _is_whole(self, descriptor: oci.Descriptor) -> bool:
         if not self.has_blob(descriptor):
             return False
         try:
             with open_regular(self._store.blob_path(descriptor.digest)) as file:
-                return digest_of_file(file) == descriptor.digest
+                return oci.digest_of_file(file) == descriptor.digest
         except OSError:
             return False
 
-    def push_blob(self, descriptor: Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
+    def push_blob(self, descriptor: oci.Descriptor, open_content: OpenContent, *, mount_from: str = "") -> PushedBlob:
         """Bring the blob there as a stream, in place of one that is damaged; all share one folder: nothing to mount."""
         if self._is_whole(descriptor):
             return "present"
@@ -105,7 +96,7 @@ class LayoutRepository:
             content.close()
         return "uploaded"
 
-    def push_manifest(self, manifest: StoredManifest, tag: str | None, *, replace: bool = True) -> str:
+    def push_manifest(self, manifest: oci.StoredManifest, tag: str | None, *, replace: bool = True) -> str:
         """Store the manifest by `tag`, or by digest; return the digest read back from the folder."""
         self._store.prepare()
         with self._store.new_file(self._store.blob_path(manifest.digest)) as file:
@@ -113,10 +104,10 @@ class LayoutRepository:
         self._store.change_index(self._entering(manifest, tag, replace))
         stored = self.find_manifest(manifest.digest)
         if stored is None:
-            raise wrong_manifest(manifest.digest, self.reference_to(manifest.digest), _RESTORE)
+            raise oci.wrong_manifest(manifest.digest, self.reference_to(manifest.digest), _RESTORE)
         return stored.digest
 
-    def pull_blob(self, descriptor: Descriptor, target: BinaryIO) -> None:
+    def pull_blob(self, descriptor: oci.Descriptor, target: BinaryIO) -> None:
         """Write the verified blob to `target`; on failure nothing of it is left in a seekable one."""
         blob = IncomingBlob(target, descriptor, str(self), "the stored blob is damaged: publish it again")
         try:
@@ -132,7 +123,7 @@ class LayoutRepository:
             raise
 
     def _entering(
-        self, manifest: StoredManifest, tag: str | None, replace: bool
+        self, manifest: oci.StoredManifest, tag: str | None, replace: bool
     ) -> Callable[[list[IndexEntry]], list[IndexEntry]]:
         """Return the change that enters the manifest; it runs with the index to itself."""
         entry: IndexEntry = {
@@ -146,12 +137,12 @@ class LayoutRepository:
                 known = any(other["digest"] == manifest.digest for other in entries)
                 return entries if known else [*entries, entry]
             ref_name = self._ref_name(tag)
-            taken = [other for other in entries if _annotations(other).get(REF_NAME) == ref_name]
+            taken = [other for other in entries if _annotations(other).get(oci.REF_NAME) == ref_name]
             if not replace:
                 find_ours(self, tag, digest=manifest.digest)
             bare = [e for e in entries if e["digest"] == manifest.digest and not _annotations(e)]
             kept = [other for other in entries if other not in taken and other not in bare]
-            return [*kept, {**entry, "annotations": {REF_NAME: ref_name, REPOSITORY: self.name}}]
+            return [*kept, {**entry, "annotations": {oci.REF_NAME: ref_name, REPOSITORY: self.name}}]
 
         return enter
 
@@ -160,11 +151,11 @@ class LayoutRepository:
         if ":" in tag_or_digest:
             return next((entry for entry in entries if entry["digest"] == tag_or_digest), None)
         ref_name = self._ref_name(tag_or_digest)
-        return next((entry for entry in entries if _annotations(entry).get(REF_NAME) == ref_name), None)
+        return next((entry for entry in entries if _annotations(entry).get(oci.REF_NAME) == ref_name), None)
 
     def _tag_of(self, entry: IndexEntry) -> str:
         """Return the entry's tag if it is this repository's, else an empty string."""
-        ref_name = _annotations(entry).get(REF_NAME, "")
+        ref_name = _annotations(entry).get(oci.REF_NAME, "")
         owner = _annotations(entry).get(REPOSITORY, self.name)
         prefix = f"{self.name}-" if self.name else ""
         return ref_name.removeprefix(prefix) if owner == self.name and ref_name.startswith(prefix) else ""

@@ -74,11 +74,8 @@ class LayoutStore:
             marker = self.folder / "oci-layout"
             foreign = self.folder.exists() and self._holds_something_else()
             if foreign and not marker.exists():  # asked last: another writer may have made it a layout meanwhile
-                raise RegistryError(
-                    "the folder is not empty and no OCI image layout",
-                    subject=self.subject,
-                    remedy="name a new or empty folder",
-                )
+                said, remedy = "the folder is not empty and no OCI image layout", "name a new or empty folder"
+                raise RegistryError(said, subject=self.subject, remedy=remedy)
             (self.folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
             (self.folder / _INGEST).mkdir(exist_ok=True)
             if not marker.exists():
@@ -97,11 +94,8 @@ class LayoutStore:
                 index = _parse_index(path, (facts.st_ino, facts.st_mtime_ns, facts.st_size))
                 return {**index, "manifests": list(index["manifests"])}
             except (ValueError, TypeError, KeyError):
-                raise RegistryError(
-                    "the layout's index.json is damaged",
-                    subject=self.subject,
-                    remedy="restore it, or take another folder",
-                ) from None
+                said, remedy = "the layout's index.json is damaged", "restore it, or take another folder"
+                raise RegistryError(said, subject=self.subject, remedy=remedy) from None
 
     def read_small_blob(self, digest: str) -> bytes:
         """Return a blob that must be a manifest; raise RegistryError where it is longer than one may be."""
@@ -144,7 +138,8 @@ class LayoutStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         deadline = time.monotonic() + self.lock_seconds
-        with self._translated("cannot lock the layout folder"), self._lock_file() as lock:
+        path = self.folder / _INGEST / "lock"
+        with self._translated("cannot lock the layout folder"), open_regular(path, os.O_RDONLY | os.O_CREAT) as lock:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,9 +151,6 @@ class LayoutStore:
                         ) from None
                     time.sleep(0.01)
             yield
-
-    def _lock_file(self) -> BufferedReader:
-        return open_regular(self.folder / _INGEST / "lock", os.O_RDONLY | os.O_CREAT)
 
     @contextmanager
     def _translated(self, what: str) -> Iterator[None]:

@@ -71,7 +71,7 @@ def push_blobs(
 def move_latest(repository: ArtifactRepository, manifest: StoredManifest, version: str) -> LatestChoice:
     """Let `latest` stand for the very digest of `version`, if that is forward; return what was chosen and why.
 
-    Publishers may race: whoever moves looks again after, and hands on to a newer version that has come up.
+    Publishers may race: each looks again after it has moved the tag, and moves it on to a newer version.
     """
     standing, tags = _look(repository)
     choice = choose_latest(version, existing_tags=tags, latest_version=_version_of(standing))
@@ -93,11 +93,8 @@ def move_latest(repository: ArtifactRepository, manifest: StoredManifest, versio
             stands = standing.digest if standing else ""
         if target and target.digest == stands:
             return choice if newest == version else LatestChoice(False, f"{newest} is newer")
-    raise RegistryUnavailableError(
-        f"{LATEST} does not come to rest: other clients keep moving it",
-        subject=str(repository),
-        remedy="publish again when they are done",
-    )
+    said, remedy = f"other clients keep moving {LATEST}", "publish again when they are done"
+    raise RegistryUnavailableError(said, subject=str(repository), remedy=remedy)
 
 
 def _look(repository: ArtifactRepository) -> tuple[StoredManifest | None, tuple[str, ...]]:

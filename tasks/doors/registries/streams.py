@@ -68,11 +68,6 @@ class IncomingBlob:
         """Return how many bytes are there."""
         return self._passed.count
 
-    @property
-    def complete(self) -> bool:
-        """Tell whether all bytes are there."""
-        return self.count == self._descriptor.size
-
     def write(self, piece: bytes) -> None:
         """Write the next bytes; raise RegistryError where they are more than the blob has."""
         if self.count + len(piece) > self._descriptor.size:
@@ -94,11 +89,8 @@ class IncomingBlob:
             self._target.truncate()
 
     def _wrong(self, how: str) -> RegistryError:
-        return RegistryError(
-            f"the content received is {how} {self._descriptor.digest}",
-            subject=self._subject,
-            remedy=self._remedy,
-        )
+        said = f"the content received is {how} {self._descriptor.digest}"
+        return RegistryError(said, subject=self._subject, remedy=self._remedy)
 
 
 def local_failure(what: str, subject: str, error: OSError) -> PluginyardError:
