@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways import Probe, ProbeResult, Verdict, judge_answers
+from pluginyard.gateways import Probe, Verdict, choose_probe, require_alive, summarize_outcome
 from pluginyard.releases import PluginBuild
 from tasks.doors import gateways
 from tasks.doors.gateways import Envoy
@@ -33,25 +33,8 @@ def run_in_envoy(build: PluginBuild, verdict: Verdict, module: Path, configured:
         return {"summary": "not run: the module loads on Higress only, and this is upstream Envoy", "exchanges": []}
     envoy = require_envoy(configured, str(build.release))
     probe = build.settings.plugin(build.release.name).probe or Probe()
-    result = gateways.load_in_envoy(envoy, module, probe, seconds=SECONDS, log=log, workdir=module.parent)
-    faults = judge_answers(probe, result.answers)
-    if not result.loaded or faults:
-        raise GatewayError(
-            "; ".join(faults) if result.loaded else f"Envoy refuses it: {result.reason}",
-            subject=f"{build.release} in Envoy {envoy.version}",
-            remedy="fix the plugin, or the probe in pluginyard.yaml",
-        )
+    sent = choose_probe(probe)
+    result = gateways.load_in_envoy(envoy, module, sent, seconds=SECONDS, log=log, workdir=module.parent)
+    require_alive(probe, result, subject=f"{build.release} in Envoy {envoy.version}")
     log(f"Envoy {envoy.version} loads it and answers as expected")
-    return _summary(probe, result)
-
-
-def _summary(probe: Probe, result: ProbeResult) -> dict[str, Any]:
-    answered = [
-        {"request": str(exchange), "answer": str(answer.status), "fault": ""}
-        for exchange, answer in zip(probe.exchanges, result.answers, strict=True)
-    ]
-    said = f"and gives {len(answered)} answers as expected" if answered else "(no probe is configured)"
-    return {
-        "summary": f"Envoy {result.version} loads it {said}, ready in {result.ready_seconds:.1f} s",
-        "exchanges": answered,
-    }
+    return summarize_outcome(probe, result)

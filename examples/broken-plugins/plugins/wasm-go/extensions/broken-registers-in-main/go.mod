@@ -1,0 +1,3 @@
+module example.com/plugins/wasm-go/extensions/broken-registers-in-main
+
+go 1.24.0
