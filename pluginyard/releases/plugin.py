@@ -32,7 +32,7 @@ class Plugin:
     script: PluginScript | None = None
     needs_fetch: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What the toolchain must be told to find its dependencies; `{work}` is the build's root."""
+    """What the toolchain must be given to find its dependencies; `{work}` is the build's root."""
     below: str = ""
     """Path below each destination that it is published at."""
     placement: Mapping[str, Any] = field(default_factory=dict)

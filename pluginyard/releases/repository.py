@@ -32,7 +32,7 @@ def plan_commit(
 ) -> RepositoryPlan:
     """Plan each plugin that is asked for; one that is not fit to build holds back no other.
 
-    With `before`, those that this commit has otherwise are kept. `report` is told what the plan does not say.
+    With `before`, those that this commit has otherwise are kept. `report` logs what the plan does not hold.
     """
     settings = load_settings(commit)
     releases = select_plugins(request, commit.tree, settings, builders)

@@ -27,7 +27,7 @@ _MOST_LINKED = 1_000_000
 
 @dataclass(frozen=True)
 class Context:
-    """Hold every file the compiler can read, sorted by path, and what the toolchain must be told for it."""
+    """Hold every file the compiler can read, sorted by path, and what the toolchain must be given to find them."""
 
     files: tuple[SourceFile, ...]
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Which folders of a repository Go reads to build one module of it.
 
-Source: Go Modules Reference, "go.mod files", "Workspaces"; their words are told apart as golang.org/x/mod/modfile does.
+Source: Go Modules Reference, "go.mod files", "Workspaces"; their words are separated as in golang.org/x/mod/modfile.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ LARGEST_SUM = 16 * LARGEST_MANIFEST
 
 @dataclass(frozen=True)
 class LocalDependencies:
-    """Name what is read besides the plugin's own folder, and what the toolchain must be told for it."""
+    """Name what is read besides the plugin's own folder, and what the toolchain must be given to find it."""
 
     packages: tuple[str, ...]
     """Of each folder: its files, without the packages nested in it."""

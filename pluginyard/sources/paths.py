@@ -41,7 +41,7 @@ def follow_link(tree: SourceTree, file: SourceFile, read: Read) -> SourceFile:
             raise SourceError(
                 f"it is a link to {target}, which is no file of the repository",
                 subject=file.path,
-                remedy="mend the link, or put the file itself there",
+                remedy="fix the link, or put the file itself there",
             )
         found = following
     raise SourceError("its links lead in a circle", subject=file.path, remedy="put the file itself there")

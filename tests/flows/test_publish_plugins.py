@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from flows.publish_plugins import publish_plugins
-from pluginyard.errors import BatchError, RequestError
-from pluginyard.forms import RepositoryRequest
+from flows.verify_published import verify_published
+from pluginyard.errors import BatchError, RequestError, VerificationError
+from pluginyard.forms import RepositoryRequest, VerifyRequest
 from tasks.doors.workspaces import Workspace, open_workspace
 from tests.machine.example_repository import commit
 
@@ -103,6 +105,31 @@ def test_a_registry_that_lacks_some_gets_what_it_lacks(pair: Path, tmp_path: Pat
     publish(pair, tmp_path / "two", plugins=["second"])
     publish(pair, tmp_path / "one", tmp_path / "two")
     assert tags(tmp_path / "one") == tags(tmp_path / "two")
+
+
+def test_an_mcp_server_and_two_languages_of_one_name_are_published_by_one_batch(pair: Path, tmp_path: Path) -> None:
+    for folder in ("plugins/wasm-go/mcp-servers/tools", "plugins/more/second"):
+        shutil.copytree(pair / GO / "second", pair / folder)
+    rule = "layout: {more: {folder: plugins/more, builder: go, below: more}}\n"
+    (pair / "pluginyard.yaml").write_text(rule)
+    commit(pair, "more plugins")
+    result = publish(pair, tmp_path / "out")
+    assert [(row["language"], row["plugin"], row["why"]) for row in result["plugins"]] == [
+        ("go", "request-block", "published now"),
+        ("go", "second", "published now"),
+        ("go", "tools", "published now"),
+        ("more", "second", "published now"),
+    ]
+    assert tags(tmp_path / "out/mcp-server") == {"tools-1.0.0", "tools-latest"}
+    assert tags(tmp_path / "out/more") == {"second-1.0.0", "second-latest"}
+    assert "second-1.0.0" in tags(tmp_path / "out")
+    again = publish(pair, tmp_path / "out")
+    assert {row["why"] for row in again["plugins"]} == {"same fingerprint"}
+    seen = VerifyRequest(repository=str(pair), plugins=["*"], registries=[f"oci:{tmp_path}/out"])
+    assert verify_published(seen)["summary"].startswith("4 ")
+    (tmp_path / "out/mcp-server/index.json").unlink()
+    with pytest.raises(VerificationError, match="tools"):
+        verify_published(seen)
 
 
 def test_plugins_are_chosen_by_name_language_and_change(pair: Path, tmp_path: Path) -> None:

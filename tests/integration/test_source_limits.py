@@ -64,7 +64,7 @@ def test_a_tag_that_leads_to_no_commit_says_what_it_leads_to(small_repository: P
     assert failure.value.remedy == "tag a commit"
 
 
-def test_a_cache_that_cannot_be_written_is_told_in_words(small_repository: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_reported(small_repository: Path, tmp_path: Path) -> None:
     (tmp_path / "mirrors").touch()
     with pytest.raises(SourceError, match="its mirror cannot be written: File exists") as failure:
         sources.open_source(f"file://{small_repository}", cache=tmp_path)
@@ -72,7 +72,7 @@ def test_a_cache_that_cannot_be_written_is_told_in_words(small_repository: Path,
 
 
 @pytest.mark.parametrize("own", [{}, {"GIT_SSH_COMMAND": "ssh -p 2222"}, {"SSH_ASKPASS": "/usr/bin/my-askpass"}])
-def test_ssh_is_told_to_ask_nobody_unless_somebody_said_how_it_is_run(
+def test_ssh_asks_nobody_unless_a_person_said_how_it_is_run(
     own: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)

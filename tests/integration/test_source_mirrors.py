@@ -1,4 +1,4 @@
-"""Mirrors of URLs: what they hold, how they follow their origin, and how they mend."""
+"""Mirrors of URLs: what they hold, how they follow their origin, and how they are made anew."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_damaged_mirror_is_made_anew(
     assert read_all(source) == {"file": b"content\n"}
 
 
-def test_a_file_that_lies_in_a_mirror_in_part_is_an_error_and_mended_by_the_next_run(
+def test_a_file_that_lies_in_a_mirror_in_part_is_an_error_and_made_anew_by_the_next_run(
     small_repository: Path, url: str, cache: Path
 ) -> None:
     source = sources.open_source(url, cache=cache)

@@ -74,7 +74,7 @@ def test_a_sparse_clone_will_do_where_the_plugins_files_are_there(
     sources.write_context(build.source, build.plugin.context, tmp_path / "context.tar")
 
 
-def test_a_plugin_whose_files_are_elsewhere_is_told_so_with_what_to_do(
+def test_a_plugin_whose_files_are_elsewhere_is_an_error_with_what_to_do(
     remote: Path, tmp_path: Path, plan: Callable[[Path, str], PluginBuild]
 ) -> None:
     clone = clone_part(remote, tmp_path / "clone", "--filter=blob:none")

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
+import select
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import IO
+from typing import IO, cast
 
 from pluginyard.errors import SourceError
 from pluginyard.sources import GitFailure, GitObject, judge_git_failure, missing_object
@@ -52,7 +52,7 @@ class GitReader:
         """Return what a git command prints; nothing where it fails without a word."""
         with self._started(*arguments) as git:
             printed = git.rest()
-            if git.fails() and (said := git.said()):
+            if said := git.said():
                 raise self._error(judge_git_failure(said))
         return printed.decode("utf-8", "surrogateescape").splitlines()
 
@@ -111,27 +111,26 @@ class _Git:
         self, process: subprocess.Popen[bytes], errors: IO[bytes], error: Callable[[GitFailure], SourceError]
     ) -> None:
         self._process, self._errors, self._error = process, errors, error
+        self._input = cast("IO[bytes]", process.stdin)
+        self._output = cast("IO[bytes]", process.stdout).fileno()
         self._received = bytearray()
 
     def send(self, text: str) -> None:
         """Write to git's input; one that ended is noticed where its answer is read."""
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(text.encode())
-            self._process.stdin.flush()
+            self._input.write(text.encode())
+            self._input.flush()
 
     def line(self) -> str:
         """Return the next line."""
         while (end := self._received.find(b"\n")) < 0:
-            if not self._receive():
-                raise self._error(judge_git_failure(self.said()))
+            self._receive_more()
         return self.take(end + 1).decode("ascii", "replace")
 
     def take(self, count: int) -> bytes:
         """Return the next `count` bytes."""
         while len(self._received) < count:
-            if not self._receive():
-                raise self._error(judge_git_failure(self.said()))
+            self._receive_more()
         with memoryview(self._received) as received:
             taken = received[:count].tobytes()
         del self._received[:count]
@@ -144,23 +143,22 @@ class _Git:
                 raise self._error(GitFailure(f"git prints more than {LARGEST_READ:,} bytes", _ELSEWHERE))
         return bytes(self._received)
 
-    def fails(self) -> bool:
-        """Whether git, which has printed all, ends with a failure."""
-        return self._process.wait(ANSWER_SECONDS) != 0
-
     def said(self) -> str:
-        """Return what it printed as errors; one that printed all ends by itself."""
+        """Return what it printed as errors where it fails; one whose output ended, ends by itself."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(ANSWER_SECONDS)
-        return end_of(self._errors)
+        return end_of(self._errors) if self._process.returncode else ""
+
+    def _receive_more(self) -> None:
+        if not self._receive():
+            raise self._error(judge_git_failure(self.said()))
 
     def _receive(self) -> bool:
         """Take what has come, or wait for more; False at the end."""
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
-            if not selector.select(ANSWER_SECONDS):
-                raise self._error(GitFailure(f"git gives no answer within {ANSWER_SECONDS} s", _ELSEWHERE))
-        received = os.read(self._process.stdout.fileno(), MIB)
+        waiting = select.poll()
+        waiting.register(self._output, select.POLLIN)
+        if not waiting.poll(ANSWER_SECONDS * 1000):
+            raise self._error(GitFailure(f"git gives no answer within {ANSWER_SECONDS} s", _ELSEWHERE))
+        received = os.read(self._output, MIB)
         self._received += received
         return bool(received)

@@ -71,7 +71,7 @@ def test_what_will_not_pass_is_not_tried_again_and_names_the_remedy(said: str, r
         ("something new of ssh", False, "check the address"),
     ],
 )
-def test_of_what_ssh_and_git_print_the_line_with_the_reason_is_told(line: str, transient: bool, remedy: str) -> None:
+def test_of_what_ssh_and_git_print_the_line_with_the_reason_is_taken(line: str, transient: bool, remedy: str) -> None:
     failure = judge_git_failure(f"{line}\n{NO_READ}")
     assert (failure.said, failure.transient, failure.may_be_damage) == (line, transient, False)
     assert remedy in failure.remedy
@@ -105,7 +105,7 @@ def test_what_is_neither_the_remotes_fault_nor_the_disks_may_be_damage(said: str
 
 
 @pytest.mark.parametrize("user", ["bob:tok3n@", "tok3n@", "bob:p@ss@", "bob:tok3n%40@"])
-def test_user_and_password_of_an_address_are_told_nobody(user: str) -> None:
+def test_user_and_password_of_an_address_are_not_repeated(user: str) -> None:
     said = judge_git_failure(
         f"fatal: unable to access 'https://{user}git.example/@scope/r/': Could not resolve host"
     ).said
