@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pluginyard.errors import GatewayError
-from pluginyard.gateways import Answer, Exchange, Probe, ProbeResult, choose_probe, find_crashes, require_alive
+from pluginyard.gateways import (
+    Answer,
+    Exchange,
+    Expectation,
+    Probe,
+    ProbeResult,
+    choose_probe,
+    find_crashes,
+    require_alive,
+)
 
 LINE = "[2026-01-01 00:00:00.000][12][{level}][wasm] [source/extensions/common/wasm/{place}] {words}\n"
 
@@ -46,7 +55,7 @@ def test_what_a_module_writes_itself_is_no_crash(log: str) -> None:
 
 
 def test_a_crash_counts_more_than_an_answer_as_expected() -> None:
-    probe = Probe("", (Exchange("/", 503),))
+    probe = Probe(exchanges=(Exchange(expect=Expectation(status=503)),))
     result = ProbeResult("1.40.0", True, answers=(Answer(503),), crashes=(TRAP,))
     with pytest.raises(GatewayError) as caught:
         require_alive(probe, result, subject="a")
@@ -55,9 +64,9 @@ def test_a_crash_counts_more_than_an_answer_as_expected() -> None:
 
 
 def test_without_exchanges_a_plain_request_is_sent_and_any_answer_will_do() -> None:
-    own = Probe("configuration", (Exchange("/x", 403),))
+    own = Probe(configuration="configuration", exchanges=(Exchange(path="/x"),))
     assert choose_probe(own) is own
-    sent = choose_probe(Probe("configuration"))
+    sent = choose_probe(Probe(configuration="configuration"))
     assert (sent.configuration, [str(each) for each in sent.exchanges]) == ("configuration", ["GET /"])
     for answer in (Answer(200), Answer(403), Answer(failure="no answer within 10 s")):
         require_alive(Probe(), ProbeResult("1.40.0", True, answers=(answer,)), subject="a")
