@@ -59,9 +59,9 @@ BAD_INPUTS = {
     "link out of the repository": BadInput(
         TAG, 4, f"{PLUGIN}/secrets", "../etc/passwd leaves the repository", "move what it points to"
     ),
-    "broken spec.yaml": BadInput(broken("broken-spec"), 4, "broken-spec/spec.yaml", "rule S1: line", "mend spec.yaml"),
+    "broken spec.yaml": BadInput(broken("broken-spec"), 4, "broken-spec/spec.yaml", "rule S1: line", "fix spec.yaml"),
     "spec.yaml with a key twice": BadInput(
-        broken("broken-spec-duplicate"), 4, "spec.yaml", "the key 'version' stands twice", "mend spec.yaml"
+        broken("broken-spec-duplicate"), 4, "spec.yaml", "the key 'version' stands twice", "fix spec.yaml"
     ),
     "output that is not wasm": BadInput(TAG, 6, "request-block 1.0.0", "M5", "build the module again"),
     "no ABI": BadInput(
