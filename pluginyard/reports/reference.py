@@ -24,7 +24,7 @@ registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case
 before them a Prefect block, after them the container engine's own store. Where a run has several registries,
 the pair without a host is sent to each of them: use the pairs with a host."""
 _STATUSES = """\
-With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker reports to GitHub how the release of a commit
+With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker posts how the release of a commit
 goes, with a link to the run (`PREFECT_UI_URL`); two tasks called `post-status` do it. `PLUGINYARD_GITHUB_URL` is the
 address of another GitHub, `PLUGINYARD_GITHUB_API` that of its API if it is not `/api/v3` below. A status that is
 refused fails no release."""
