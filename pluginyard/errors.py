@@ -34,7 +34,7 @@ class PluginyardError(Exception):
         return self.message.partition("\n")[0]
 
     def add(self, message: str, remedy: str = "") -> Self:
-        """Say more of what failed, and of what to do about it."""
+        """Add to what failed, and to what to do about it."""
         self.args = (f"{self.message}; {message}", *self.args[1:])
         self.remedy = "; ".join(filter(None, (self.remedy, remedy)))
         return self
@@ -75,7 +75,7 @@ class SourceUnavailableError(SourceError):
 
 
 class BuildError(PluginyardError):
-    """The module could not be compiled, or no engine or toolchain can be had."""
+    """The module could not be compiled, or no engine or toolchain is available."""
 
     exit_code = 5
 
@@ -87,7 +87,7 @@ class EngineUnavailableError(BuildError):
 
 
 class FetchUnavailableError(BuildError):
-    """What a build fetches (packages, an image) is not to be had just now (network, 429, 5xx): worth another try."""
+    """What a build fetches (packages, an image) is not available just now (network, 429, 5xx): worth another try."""
 
     transient = True
 
@@ -147,7 +147,7 @@ class ServerError(PluginyardError):
 
 
 class RepeatedCrashError(PluginyardError):
-    """The run crashed as often as it may, so it is not begun again."""
+    """The run crashed as often as it may, so it is not started again."""
 
     exit_code = 14
 
@@ -169,7 +169,7 @@ class StatusUnavailableError(StatusError):
 
 
 def describe_fault(error: Exception) -> PluginyardError:
-    """Return `error` if it is written for users, else one that tells of a fault of ours, with `error` as its cause."""
+    """Return `error` if it is written for users, else one for a fault of ours, with `error` as its cause."""
     if isinstance(error, PluginyardError):
         return error
     fault = InternalError(

@@ -67,8 +67,8 @@ class LatestChoice:
 def choose_latest(version: str, *, existing_tags: Iterable[str] = (), latest_version: str = "") -> LatestChoice:
     """Choose for `version`, given the repository's tags and the version `latest` stands for (if known).
 
-    Tags count beside `latest_version`: two publishers that race see each other's tag, so whoever
-    comes last cannot move `latest` back. Texts that are no version are passed over.
+    Tags count beside `latest_version`: two publishers that race see each other's tag, so the one
+    that comes last cannot move `latest` back. Texts that are no version are passed over.
     """
     asked = find_semver(version)
     if asked is None:

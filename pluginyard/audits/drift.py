@@ -65,7 +65,7 @@ class Drift:
             raise BatchError(
                 f"{len(self.unreached)} of {len(self.seen)} could not be looked at:{listed}",
                 subject=subject,
-                remedy="mend that and run the same again; what was recorded stays",
+                remedy="fix that and run the same again; what was recorded stays",
             )
 
 
@@ -74,7 +74,7 @@ def judge_drift(
 ) -> Drift:
     """Judge what was `seen` by the rules D1 to D9, and choose what is recorded.
 
-    What drifted stays recorded as it was, so that it is told of until it is mended, or accepted.
+    What drifted stays recorded as it was, so that it is reported until it is fixed, or accepted.
     """
 
     def accepted(reference: str) -> bool:

@@ -1,6 +1,6 @@
 """What the last runs of `verify-published` saw in a destination: the rows of one Prefect artifact, and nothing else.
 
-A version's digest is recorded when it is seen first, and stays until somebody accepts another one.
+A version's digest is recorded when it is seen first, and stays until another one is accepted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RecordedVersion:
     judged: int = 0
     """When the digest was pulled and judged: seconds since the epoch, UTC; 0: never."""
     repository: str = ""
-    """Whose plugin it is, if a repository said so."""
+    """Repository of the plugin, where one was read."""
 
     @property
     def gateways(self) -> tuple[str, ...]:

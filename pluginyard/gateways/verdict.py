@@ -90,7 +90,7 @@ class Verdict:
         object.__setattr__(self, "_by_name", {gate.gateway: gate for gate in self.gateways})
 
     def loads(self, gateway: str) -> bool:
-        """Tell whether `gateway` loads the artifact; raise KeyError for a gateway that was not judged."""
+        """Return whether `gateway` loads the artifact; raise KeyError for a gateway that was not judged."""
         return self._by_name[gateway].loads
 
     @property

@@ -14,7 +14,7 @@ def refuse_after_crashes(run_count: int, subject: str = "flow run") -> None:
     """
     if run_count > MOST_RUNS:
         raise RepeatedCrashError(
-            f"begun {MOST_RUNS} times already, and never came to an end",
+            f"started {MOST_RUNS} times already, and never finished",
             subject=subject,
             remedy="look at the workers' logs (memory, disk, restarts), fix that, then start a new run",
         )

@@ -94,7 +94,7 @@ class RepositoryPlan:
         return [{name: value_of(plugin) for name, value_of in _COLUMNS.items()} for plugin in self.plugins]
 
     def report_rows(self) -> list[dict[str, str]]:
-        """Return the rows with what somebody has to look at first, then what is new, then what stayed."""
+        """Return the rows with what needs attention first, then what is new, then what stayed."""
         return sorted(self.rows(), key=_urgency)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a stranger reads about drift: the markdown of the run page."""
+"""The report about drift: the markdown of the run page."""
 
 from __future__ import annotations
 

@@ -22,9 +22,9 @@ What the machine that publishes decides; the same fields, as JSON in the Prefect
 workers of a server ([operate.md](operate.md)). Credentials: `REGISTRY_USERNAME` and `REGISTRY_PASSWORD`, or for one
 registry `REGISTRY_USERNAME__<HOST>` and `REGISTRY_PASSWORD__<HOST>` (upper case, `_` for what is no letter or digit);
 before them a Prefect block, after them the container engine's own store. Where a run has several registries,
-the pair without a host is told to each of them: use the pairs with a host."""
+the pair without a host is sent to each of them: use the pairs with a host."""
 _STATUSES = """\
-With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker tells GitHub how the release of a commit
+With `PLUGINYARD_GITHUB_TOKEN` (the right to write commit statuses) a worker posts how the release of a commit
 goes, with a link to the run (`PREFECT_UI_URL`); two tasks called `post-status` do it. `PLUGINYARD_GITHUB_URL` is the
 address of another GitHub, `PLUGINYARD_GITHUB_API` that of its API if it is not `/api/v3` below. A status that is
 refused fails no release."""
@@ -70,7 +70,7 @@ def render_reference(command_help: Mapping[str, str]) -> str:
         "E: a gateway would not load it. W: it violates the image spec. I: information.",
         _table(("rule", "level", "title", "remedy"), _rules(RULES)),
         "## Rules of drift",
-        "What `verify-published` looks at. E: the run fails with exit code 10 (`VerificationError`). W: it is told of.",
+        "What `verify-published` looks at. E: the run fails with exit code 10 (`VerificationError`). W: reported.",
         _table(("rule", "level", "title", "remedy"), _rules(DRIFT_RULES)),
     ]
     return "\n\n".join(sections) + "\n"

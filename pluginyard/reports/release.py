@@ -1,4 +1,4 @@
-"""What a stranger reads about a release: the markdown of the run page, the text of the command line."""
+"""The report of a release: the markdown of the run page, the text of the command line."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _short(digest: str) -> str:
 
 
 def pull_commands(place: Mapping[str, Any], digest: str) -> tuple[str, ...]:
-    """Return the commands with which a stranger pulls and checks the artifact in `place`."""
+    """Return the commands with which anybody pulls and checks the artifact in `place`."""
     reference = place["reference"]
     repository = reference.rpartition(":")[0]
     if repository.startswith("oci:"):

@@ -58,7 +58,7 @@ _FIELDS = (
 def check_spec(spec_yaml: bytes, *, subject: str) -> Mapping[str, Any]:
     """Return what spec.yaml holds; raise SourceError for one that cannot be read, or that readers read differently.
 
-    That is all that keeps a release from being published: of what else S1 to S4 say, no gateway takes notice.
+    That is all that keeps a release from being published: no gateway looks at what else S1 to S4 are about.
     """
     remedy = "fix spec.yaml: the console and other readers would fail on it, or each take another value"
     try:

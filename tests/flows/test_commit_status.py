@@ -81,7 +81,7 @@ def test_a_release_whose_runs_crashed_too_often_is_a_failure_at_its_commit(
         with pytest.raises(RepeatedCrashError):
             publish(tmp_path / "out")
         assert len(forge.calls) == calls, "a run that crashes while it tells is not begun for ever"
-    assert told(forge)[-1] == ("failure", "request-block 1.0.0: begun 3 times already, and never came to an end")
+    assert told(forge)[-1] == ("failure", "request-block 1.0.0: started 3 times already, and never finished")
     assert not (tmp_path / "out").exists()
 
 

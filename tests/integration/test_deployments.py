@@ -218,7 +218,7 @@ def test_a_run_that_crashed_three_times_fails_with_a_reason(deployed: DeployedSe
     found = deployed.run(run)
     assert (found["state_name"], found["run_count"]) == ("Failed", 4)
     assert "RepeatedCrashError" in found["state"]["message"]
-    assert "begun 3 times already" in found["state"]["message"]
+    assert "started 3 times already" in found["state"]["message"]
 
 
 def test_what_was_switched_stays_until_the_deployments_change(deployed: DeployedServer) -> None:

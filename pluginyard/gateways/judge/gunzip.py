@@ -84,7 +84,7 @@ class Gunzip:
         return bool(self._pending)
 
     def _next_member(self) -> bool:
-        """Begin the gzip member that follows, as Go's reader does; tell whether there is one."""
+        """Begin the gzip member that follows, as Go's reader does; return whether there is one."""
         if not self._pending and not self._fill():
             return False
         self._members += 1

@@ -64,7 +64,7 @@ def _judge_translations(artifact: Artifact) -> Iterator[Finding]:
 
 
 def judge_contents(artifact: Artifact, layers: Layers) -> Iterator[Finding]:
-    """Read the layers nobody has read yet and yield what their content shows: rules M12, M15."""
+    """Read the layers that were not read yet and yield what their content shows: rules M12, M15."""
     for index, layer in enumerate(artifact.layers):
         if index in layers.done:
             continue

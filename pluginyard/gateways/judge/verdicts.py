@@ -107,7 +107,7 @@ def _gateway(name: str, refusal: Refusal | None, variant: Variant | None) -> Gat
 
 
 def _judge_link(module: WasmModule, refusals: dict[str, Refusal | None]) -> list[Finding]:
-    """Return rules M6 and M7: an error where nobody loads it, a warning where some do not."""
+    """Return rules M6 and M7: an error where no gateway loads it, a warning where some do not."""
     findings = find_weaknesses(module)
     refused = [refusal for refusal in refusals.values() if refusal]
     if len(refused) == len(refusals):
@@ -121,7 +121,7 @@ def _judge_link(module: WasmModule, refusals: dict[str, Refusal | None]) -> list
 
 
 def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Return the findings, the gravest first, then by rule; each once."""
+    """Return the findings, the most severe first, then by rule; each once."""
     order = {ERROR: 0, WARNING: 1}
     unique = dict.fromkeys(findings)
     return tuple(sorted(unique, key=lambda f: (order.get(f.level, 2), f.rule[0], int(re.sub(r"\D", "", f.rule)))))

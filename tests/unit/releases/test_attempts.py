@@ -8,6 +8,6 @@ from pluginyard.releases import MOST_RUNS, refuse_after_crashes
 
 def test_the_third_begin_is_the_last() -> None:
     refuse_after_crashes(3)
-    with pytest.raises(RepeatedCrashError, match="begun 3 times already"):
+    with pytest.raises(RepeatedCrashError, match="started 3 times already"):
         refuse_after_crashes(4)
     assert MOST_RUNS == 3
