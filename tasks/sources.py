@@ -15,7 +15,7 @@ from pluginyard.builds import Builder
 from pluginyard.errors import ConfigurationError, PluginyardError
 from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.releases import (
-    HostVersion,
+    ChooseHost,
     PluginBuild,
     Release,
     RepositoryPlan,
@@ -66,10 +66,10 @@ def detect_files(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> PluginBuild:
     """Find what the compiler reads and what becomes a layer, and plan the build over it."""
-    build = sources.plan_release(request, release, source, site=site, builders=builders, host_version=host_version)
+    build = sources.plan_release(request, release, source, site=site, builders=builders, choose_host=choose_host)
     titles = ", ".join(item.title for item in build.plugin.documents) or "no documents"
     log(f"plan: {build.plugin.folder}, {len(build.plugin.context)} files, {titles}; {build.builder}")
     log(f"fingerprint: {build.fingerprint}")
@@ -83,7 +83,7 @@ def plan_repository(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
     source = sources.open_source(request.repository, ref=request.ref, cache=cache, ca_bundle=site.ca_bundle)
@@ -98,7 +98,7 @@ def plan_repository(
             read=blobs.read,
             site=site,
             builders=builders,
-            host_version=ask_once(host_version),
+            choose_host=ask_once(choose_host),
         )
         planned = plan(source, tree, settings)
         if request.changed_since:

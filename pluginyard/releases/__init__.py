@@ -13,7 +13,7 @@ from pluginyard.releases.batch import (
 from pluginyard.releases.keys import release_key, stands_for
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.releases.plan import (
-    HostVersion,
+    ChooseHost,
     ask_once,
     choose_destinations,
     load_settings,

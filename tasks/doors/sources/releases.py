@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pluginyard.builds import Builder
 from pluginyard.forms import PublishRequest
-from pluginyard.releases import HostVersion, PluginBuild, Release, plan_build
+from pluginyard.releases import ChooseHost, PluginBuild, Release, plan_build
 from pluginyard.settings import Site
 from pluginyard.sources import Source
 from tasks.doors.sources.objects import BlobReader, open_source, read_tree
@@ -25,11 +25,11 @@ def plan_release(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> PluginBuild:
     """Read the commit and plan the build of `release`; raise SourceError for what is not fit to build."""
     tree = read_tree(source)
     with BlobReader(source) as blobs:
         return plan_build(
-            request, release, source, tree, blobs.read, site=site, builders=builders, host_version=host_version
+            request, release, source, tree, blobs.read, site=site, builders=builders, choose_host=choose_host
         )

@@ -55,7 +55,7 @@ def plan(language: str, name: str) -> PluginBuild:
         lambda file: contents[file.path],
         site=load_site({}),
         builders=BUILDERS,
-        host_version=lambda _: "",
+        choose_host=lambda _: "",
     )
 
 
