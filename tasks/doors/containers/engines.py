@@ -134,4 +134,4 @@ def _refusal(subject: str, explanation: str, status: int | None) -> BuildError:
     message = f"the container engine refused: {str(explanation).strip()[:600]}"
     if status is not None and status >= 502:
         return EngineUnavailableError(message, subject=subject, remedy=_REMEDY)
-    return BuildError(message, subject=subject, remedy="the engine's own log tells more")
+    return BuildError(message, subject=subject, remedy="the engine's own log says more")

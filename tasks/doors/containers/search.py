@@ -46,7 +46,7 @@ def _connects(place: Endpoint) -> bool:
 
 
 def _pings(place: Endpoint) -> bool:
-    """Tell whether an engine answers at `place`; False where it takes the SDK to know."""
+    """Return whether an engine answers at `place`; False where it takes the SDK to know."""
     try:
         with _connected(place) as connection:
             connection.sendall(b"GET /_ping HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n\r\n")
