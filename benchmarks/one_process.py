@@ -76,7 +76,7 @@ def _publish_repository(at_once: int, text: str) -> None:
 
 def _plan_repository(text: str) -> None:
     """Plan a whole repository as the flow does, without a run."""
-    from flows.machine import find_machine, host_version
+    from flows.machine import choose_host, find_machine
     from pluginyard.forms import RepositoryRequest
     from tasks.sources import plan_repository
 
@@ -86,7 +86,7 @@ def _plan_repository(text: str) -> None:
         machine.cache,
         site=machine.site,
         builders=machine.builders,
-        host_version=host_version(machine.site),
+        choose_host=choose_host(machine.site),
     )
 
 

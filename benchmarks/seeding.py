@@ -76,5 +76,5 @@ def plan_whole(stage: Stage, registry: RunningRegistry) -> RepositoryPlan:
         machine.cache,
         site=machine.site,
         builders=machine.builders,
-        host_version=lambda builder: "",
+        choose_host=lambda builder: "",
     )

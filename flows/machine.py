@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pluginyard.builds import Builder, site_file_error
-from pluginyard.errors import BuildError
+from pluginyard.builds import Builder, HostChoice, host_note, no_toolchain, site_file_error
 from pluginyard.settings import Site, load_site
 from tasks.doors import containers, toolchains
 from tasks.doors.builders import find_builders
@@ -47,22 +46,22 @@ def _refuse_unreadable(what: str, path: str, variable: str) -> None:
         raise site_file_error(what, path, error, variable) from error
 
 
-def host_version(site: Site) -> Callable[[Builder], str]:
-    """Return the function that tells which toolchain of this machine would build, empty for a container.
+def choose_host(site: Site) -> Callable[[Builder], HostChoice | None]:
+    """Return the function that chooses a toolchain of this machine, None for a container.
 
-    `auto` takes a container engine where one answers; a named one that is dead is an error, not a fallback.
+    `auto` takes a container engine where one answers; a named one that is dead is an error, not a fallback, and one
+    that is there and silent is noted in the report.
     """
 
-    def version(builder: Builder) -> str:
-        if site.engine == "container" or (site.engine == "auto" and containers.engine_answers(site.engine_address)):
-            return ""
+    def choose(builder: Builder) -> HostChoice | None:
+        if site.engine == "container":
+            return None
+        search = containers.search_engine(site.engine_address) if site.engine == "auto" else None
+        if search and search.found:
+            return None
         found = toolchains.find_toolchain(builder)
         if found is None:
-            raise BuildError(
-                f"no container engine answers, and there is no {builder.name} toolchain on this machine",
-                subject=builder.name,
-                remedy="start Docker, or name its address in DOCKER_HOST",
-            )
-        return found.version
+            raise no_toolchain(builder.name, search.silent if search else ())
+        return HostChoice(found.version, host_note(found.name, found.version, search.silent if search else ()))
 
-    return version
+    return choose

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.machine import Machine, find_machine, host_version
+from flows.machine import Machine, choose_host, find_machine
 from flows.run import begin
 from pluginyard.errors import PluginyardError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
@@ -54,7 +54,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
                     source,
                     site=machine.site,
                     builders=machine.builders,
-                    host_version=host_version(machine.site),
+                    choose_host=choose_host(machine.site),
                 )
             )
             registries = Registries(machine.site, plain_http=request.plain_http, pushes=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.machine import Machine, host_version
+from flows.machine import Machine, choose_host
 from flows.publish_plugin import STEPS, publish_build
 from flows.run import begin
 from pluginyard.forms import RepositoryRequest
@@ -41,7 +41,7 @@ async def publish_plugins(request: RepositoryRequest) -> dict[str, Any]:
                 machine.cache,
                 site=machine.site,
                 builders=machine.builders,
-                host_version=host_version(machine.site),
+                choose_host=choose_host(machine.site),
             )
         registries = Registries(machine.site, plain_http=request.plain_http, pushes=True)
         plan = await asyncio.to_thread(look_up, planned, registries, when_taken=request.when_taken)

@@ -14,8 +14,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.builds import ARCHIVE_NAME, BuiltModule, FileContent, pack_module
-from pluginyard.errors import BuildError
+from pluginyard.builds import ARCHIVE_NAME, BuiltModule, FileContent, no_toolchain, pack_module
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
@@ -150,11 +149,7 @@ def _map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> Iterat
 def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> BuiltModule:
     toolchain = toolchains.find_toolchain(build.recipe.builder)
     if toolchain is None:
-        raise BuildError(
-            f"no container engine answers, and there is no {build.recipe.toolchain} on this machine",
-            subject=str(build.release),
-            remedy="start Docker, or name its address in DOCKER_HOST",
-        )
+        raise no_toolchain(build.recipe.builder.name, ())
     log(f"no container engine: building with {build.recipe.toolchain} of this machine, without isolation")
     return toolchains.build_on_host(
         toolchain,

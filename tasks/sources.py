@@ -14,7 +14,7 @@ from pluginyard.builds import Builder
 from pluginyard.errors import PluginyardError
 from pluginyard.forms import PublishRequest, RepositoryRequest, VerifyRequest, WatchRequest
 from pluginyard.releases import (
-    HostVersion,
+    ChooseHost,
     PluginBuild,
     Release,
     RepositoryPlan,
@@ -55,10 +55,10 @@ def detect_files(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> PluginBuild:
     """Find what the compiler reads and what becomes a layer, and plan the build over it."""
-    build = sources.plan_release(request, release, source, site=site, builders=builders, host_version=host_version)
+    build = sources.plan_release(request, release, source, site=site, builders=builders, choose_host=choose_host)
     titles = ", ".join(item.title for item in build.plugin.documents) or "no documents"
     log(f"plan: {build.plugin.folder}, {len(build.plugin.context)} files, {titles}; {build.builder}")
     log(f"fingerprint: {build.fingerprint}")
@@ -72,7 +72,7 @@ def plan_repository(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> RepositoryPlan:
     """Find the plugins that are asked for and plan each; one that is not fit to build holds back no other."""
 
@@ -83,7 +83,7 @@ def plan_repository(
     with ExitStack() as opened:
         commit = opened.enter_context(pin(request.ref))
         before = opened.enter_context(pin(request.changed_since)) if request.changed_since else None
-        return plan_commit(request, commit, before, site=site, builders=builders, host_version=host_version, report=log)
+        return plan_commit(request, commit, before, site=site, builders=builders, choose_host=choose_host, report=log)
 
 
 @step("list-plugins", "of {request.title}", seconds=sources.FETCH_SECONDS + 300, retries=3)

@@ -47,7 +47,7 @@ def commit_status(source: Source, release: Release) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        said = error.message if isinstance(error, PluginyardError) else "a fault of pluginyard: see the run"
+        said = error.headline if isinstance(error, PluginyardError) else "a fault of pluginyard: see the run"
         try_to(post_status, "failure", f"{release}: {said}")
         raise
     except BaseException:  # cancelled: no task begins any more

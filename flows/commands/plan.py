@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.commands import add_release_arguments, report_progress, request_from
-from flows.machine import find_machine, host_version
+from flows.machine import choose_host, find_machine
 from pluginyard.releases import resolve_request
 from pluginyard.settings import strip_credentials
 from tasks.doors import sources
@@ -28,9 +28,8 @@ def run(arguments: Namespace) -> dict[str, Any]:
     report_progress(f"reading {strip_credentials(request.repository)}")
     source = sources.open_release(request, release, cache=machine.cache, site=machine.site)
     report_progress(f"planning {release} at {source.commit[:12]}")
-    version = host_version(machine.site)
     build = sources.plan_release(
-        request, release, source, site=machine.site, builders=machine.builders, host_version=version
+        request, release, source, site=machine.site, builders=machine.builders, choose_host=choose_host(machine.site)
     )
     return build.to_json(sources.size_of_context(build.source, build.plugin.context))
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from typing import Any
 
-from flows.machine import Machine, find_machine, host_version
+from flows.machine import Machine, choose_host, find_machine
 from pluginyard.builds import Builder, choose_builder
 from pluginyard.printable import printable
 from tasks.doors import containers
@@ -33,8 +33,12 @@ def run(arguments: Namespace) -> dict[str, Any]:
 
 
 def _prepare(builder: Builder, machine: Machine) -> dict[str, str]:
-    if version := host_version(machine.site)(builder):
-        return {"builder": builder.name, "toolchain": f"{builder.definition.toolchain.name} {version}", "image": ""}
+    if host := choose_host(machine.site)(builder):
+        return {
+            "builder": builder.name,
+            "toolchain": f"{builder.definition.toolchain.name} {host.version}",
+            "image": "",
+        }
     engine = containers.require_engine(machine.site.engine_address)
     image = containers.ensure_builder_image(engine, builder, machine.site, _report)
     return {"builder": builder.name, "toolchain": image.toolchain, "image": image.reference}

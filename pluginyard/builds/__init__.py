@@ -8,7 +8,9 @@ from pluginyard.builds.failures import (
     StepResult,
     check_toolchain,
     explain_failure,
+    host_note,
     image_error,
+    no_toolchain,
     output_error,
     prepared_error,
     require_success,
@@ -19,7 +21,16 @@ from pluginyard.builds.fingerprint import fingerprint_of
 from pluginyard.builds.output import LONGEST_ANNOUNCEMENT, announced_size
 from pluginyard.builds.packing import ARCHIVE_NAME, pack_module
 from pluginyard.builds.preparation import CA_NAME, PREPARED, SCRIPTS, PluginScript
-from pluginyard.builds.recipe import MIB, MODULE_BYTES, BuildStep, BuiltModule, Recipe, StepName, plan_recipe
+from pluginyard.builds.recipe import (
+    MIB,
+    MODULE_BYTES,
+    BuildStep,
+    BuiltModule,
+    HostChoice,
+    Recipe,
+    StepName,
+    plan_recipe,
+)
 from pluginyard.builds.sandbox import (
     CA_FILE,
     GRACE_SECONDS,

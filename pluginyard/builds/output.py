@@ -2,7 +2,7 @@
 
 The last lines of the container's script say on its standard output what lies at the output's place, and send a regular
 file after that line. Half the time of reading it as an archive afterwards, for which an engine mounts the stopped
-container anew (docs/decisions.md).
+container again (docs/decisions.md).
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class PluginScript:
 
     @property
     def takes_network(self) -> bool:
-        """Tell whether it installs or downloads something, judged by the programs it names."""
+        """Return whether it installs or downloads something, judged by the programs it names."""
         return bool(_TAKES_NETWORK.search(_COMMENT.sub(b"", self.content)))
 
     @property
@@ -95,7 +95,7 @@ class Preparation:
 
     @property
     def lacks_network(self) -> bool:
-        """Tell whether the script runs where it has no network although it takes one."""
+        """Return whether the script runs where it has no network although it takes one."""
         return self.place == "compile" and self.script.takes_network
 
     @property

@@ -102,15 +102,24 @@ class Recipe:
         """Return the path of the module that the commands leave."""
         return fill_text(self.builder.definition.compile.output, {"work": work, "folder": self.folder})
 
-    def on_host(self, version: str) -> Recipe:
-        """Return the recipe for a toolchain of this machine: another identity.
+    def on_host(self, version: str, note: str = "") -> Recipe:
+        """Return the recipe for a toolchain of this machine, of which a report says `note`: another identity.
 
         Raises ConfigurationError where the plugin's own script would run outside a container.
         """
         if self.preparation and self.preparation.place != "nowhere":
             raise host_refusal(self.preparation.script)
         known = {**self.identity, "kind": "host", "toolchain": f"{self.identity['toolchain'].split()[0]} {version}"}
-        return replace(self, kind="host", version=version, identity={**known, "image": ""})
+        notes = (*self.notes, *filter(None, [note]))
+        return replace(self, kind="host", version=version, identity={**known, "image": ""}, notes=notes)
+
+
+@dataclass(frozen=True)
+class HostChoice:
+    """Name the version of this machine's own toolchain, which will build, and what a report says of that."""
+
+    version: str
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ class Sandbox:
 
 
 def fits_in_memory(recipe: Recipe, work_bytes: int) -> bool:
-    """Tell whether one container can do it all with its work in memory.
+    """Return whether one container can do it all with its work in memory.
 
     It spares a volume, and unpacking into a container that does not run yet: 60 ms of 250 (benchmarks/README.md).
     """

@@ -57,7 +57,7 @@ def lay_out_work(
 def _with_folders(item: WorkFile, known: dict[str, WorkFile]) -> Iterator[WorkFile]:
     """Yield the folders above `item` that are not `known` yet, so that the build's user owns them, then `item`."""
     if item.path in known:
-        raise SourceError("the path is there twice", subject=item.path, remedy="make the commit anew")
+        raise SourceError("the path is there twice", subject=item.path, remedy="commit the folder again")
     above = posixpath.dirname(item.path)
     if above and above not in known:
         yield from _with_folders(WorkFile(above, "folder"), known)

@@ -12,7 +12,7 @@ from pluginyard.releases.keys import ASKED_BY_LABEL, COMMIT_LABEL, UNSUCCESSFUL,
 from pluginyard.releases.manifest import CONFIG_CONTENT, choose_annotations, render_manifest
 from pluginyard.releases.places import find_place, image_name
 from pluginyard.releases.plan import (
-    HostVersion,
+    ChooseHost,
     ask_once,
     choose_destinations,
     load_settings,

@@ -1,13 +1,13 @@
 """Plan a release: find the plugin in the commit, its version, its recipe, its fingerprint, its destinations.
 
-Pure: what lies outside is handed in as a `Commit` that can be read, and as `host_version`.
+Pure: what lies outside is handed in as a `Commit` that can be read, and as `choose_host` (see `plan_build`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pluginyard.builds import SCRIPTS, Builder, PluginScript, choose_builder, fingerprint_of, plan_recipe
+from pluginyard.builds import SCRIPTS, Builder, HostChoice, PluginScript, choose_builder, fingerprint_of, plan_recipe
 from pluginyard.errors import PluginyardError, RequestError
 from pluginyard.forms import PublishRequest, VerifyRequest
 from pluginyard.oci import SPEC, Destination, check_tag, parse_destination
@@ -32,21 +32,21 @@ from pluginyard.settings import (
 from pluginyard.sources import Commit, Source, collect_context, find_documents, follow_link
 from pluginyard.specs import check_spec, choose_placement
 
-HostVersion = Callable[[Builder], str]
-"""Return the version of this machine's own toolchain if that will build, empty for a container."""
+ChooseHost = Callable[[Builder], HostChoice | None]
+"""Return this machine's own toolchain if that will build, None for a container."""
 
 
-def ask_once(host_version: HostVersion) -> HostVersion:
-    """Return `host_version` with a memory: an engine that is asked for every plugin costs more than the planning."""
-    answers: dict[str, str | PluginyardError] = {}
+def ask_once(choose_host: ChooseHost) -> ChooseHost:
+    """Return `choose_host` with a memory: an engine that is asked for every plugin costs more than the planning."""
+    answers: dict[str, HostChoice | PluginyardError | None] = {}
 
-    def ask(builder: Builder) -> str | PluginyardError:
+    def ask(builder: Builder) -> HostChoice | PluginyardError | None:
         try:
-            return host_version(builder)
+            return choose_host(builder)
         except PluginyardError as error:
             return error
 
-    def remembered(builder: Builder) -> str:
+    def remembered(builder: Builder) -> HostChoice | None:
         answer = answers[builder.name] if builder.name in answers else answers.setdefault(builder.name, ask(builder))
         if isinstance(answer, PluginyardError):
             raise answer.with_traceback(None)
@@ -75,7 +75,7 @@ def plan_build(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
     settings: RepositorySettings | None = None,
 ) -> PluginBuild:
     """Plan the whole of a release at `commit`; raise the error of the first thing that is not fit.
@@ -97,8 +97,8 @@ def plan_build(
         needs_fetch=plugin.needs_fetch,
         environment=plugin.environment,
     )
-    version = host_version(builder)
-    recipe = recipe.on_host(version) if version else recipe
+    host = choose_host(builder)
+    recipe = recipe.on_host(host.version, host.note) if host else recipe
     return PluginBuild(
         release=release.with_version(choose_version(release, plugin, commit.source)),
         source=commit.source,

@@ -10,7 +10,7 @@ from pluginyard.errors import ConfigurationError
 from pluginyard.forms import RepositoryRequest
 from pluginyard.releases.batch import RepositoryPlan, keep_changed, named_by_content, plan_plugins, refuse_twins
 from pluginyard.releases.places import find_place
-from pluginyard.releases.plan import HostVersion, ask_once, load_settings, plan_build
+from pluginyard.releases.plan import ChooseHost, ask_once, load_settings, plan_build
 from pluginyard.releases.plugin import PluginBuild
 from pluginyard.releases.selection import explain_folders, find_twins, select_plugins
 from pluginyard.releases.tag import Release
@@ -27,7 +27,7 @@ def plan_commit(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
     report: Callable[[str], None],
 ) -> RepositoryPlan:
     """Plan each plugin that is asked for; one that is not fit to build holds back no other.
@@ -36,7 +36,7 @@ def plan_commit(
     """
     settings = load_settings(commit)
     releases = select_plugins(request, commit.tree, settings, builders)
-    planner = _Planner(request, releases, site, builders, ask_once(host_version))
+    planner = _Planner(request, releases, site, builders, ask_once(choose_host))
     planned = planner.plan(commit, settings)
     if before:
         planned = planner.keep_changed(planned, commit, settings, before, report)
@@ -53,7 +53,7 @@ class _Planner:
     releases: tuple[Release, ...]
     site: Site
     builders: Mapping[str, Builder]
-    host_version: HostVersion
+    choose_host: ChooseHost
 
     def plan(self, commit: Commit, settings: RepositorySettings) -> RepositoryPlan:
         """Plan every release at `commit`."""
@@ -66,7 +66,7 @@ class _Planner:
                 commit,
                 site=self.site,
                 builders=self.builders,
-                host_version=self.host_version,
+                choose_host=self.choose_host,
                 settings=settings,
             )
             return named_by_content(build)

@@ -1,4 +1,4 @@
-"""Read the builders' folders: those that pluginyard brings, and those of a site."""
+"""Read the builders' folders: those that pluginyard ships, and those of a site."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGEST_FILE = 16 * 1024 * 1024
 
 
 def shipped_builders_folder() -> Path:
-    """Return the folder of the builders that pluginyard brings: in the source tree, or as it was installed."""
+    """Return the folder of the builders that pluginyard ships: in the source tree, or as it was installed."""
     import tasks
 
     top = Path(tasks.__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ def find_builders(site_folder: str = "") -> dict[str, Builder]:
     if site_folder:
         folders.append(Path(site_folder))
         if not folders[-1].is_dir():
-            raise ConfigurationError("there is no such folder", subject=site_folder, remedy="mend PLUGINYARD_BUILDERS")
+            raise ConfigurationError("there is no such folder", subject=site_folder, remedy="fix PLUGINYARD_BUILDERS")
     found: dict[str, Builder] = {}
     for folder in folders:
         for path in sorted(item for item in folder.iterdir() if item.is_dir() and not item.name.startswith(".")):

@@ -29,7 +29,7 @@ def file_lock(path: Path, *, seconds: float = FOR_EVER, check: Callable[[], None
 
 
 def is_locked(path: Path) -> bool:
-    """Tell whether another process or thread, or this one, holds the lock file `path`."""
+    """Return whether another process or thread, or this one, holds the lock file `path`."""
     if not path.exists():
         return False
     try:

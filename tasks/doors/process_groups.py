@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 POLL_SECONDS = 0.5
-"""How often whoever waits for the output of a group looks whether its process still runs."""
+"""How often to look whether the process of a group still runs while its output is awaited."""
 
 
 @contextlib.contextmanager

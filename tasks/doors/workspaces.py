@@ -68,7 +68,7 @@ def open_workspace(cache: Path) -> Iterator[Workspace]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file at `path`; made anew where another run removed it between its making and its locking."""
+    """Hold the lock file at `path`; made again where another run removed it between its making and its locking."""
     while True:
         with file_lock(path):
             if path.exists():
@@ -77,7 +77,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _cache_id(cache: Path) -> str:
-    """Return what tells this cache from every other one, made up when it is first asked for."""
+    """Return the random id of this cache, made when it is first asked for."""
     path = cache / "id"
     if not path.exists():
         own = cache / f"id.{os.getpid()}-{secrets.token_hex(4)}"
@@ -89,7 +89,7 @@ def _cache_id(cache: Path) -> str:
 
 
 def is_alive(cache: Path, run_id: str) -> bool:
-    """Tell whether the run with this id still holds its lock; a run of another cache counts as alive."""
+    """Return whether the run with this id still holds its lock; a run of another cache counts as alive."""
     if not run_id.startswith(f"{_cache_id(cache)}-"):
         return True
     return is_locked(cache / "runs" / f"{run_id}.lock")
@@ -111,7 +111,7 @@ def _remove_unused_modules(cache: Path) -> None:
         return
     stamp.touch()
     for entry in os.scandir(folder):
-        with suppress(FileNotFoundError):  # another run sweeps too, or a build has just given it its name
+        with suppress(FileNotFoundError):  # another run removes too, or a build has just given it its name
             if now - entry.stat().st_mtime > (DAY if entry.name.startswith(".") else UNUSED_DAYS * DAY):
                 Path(entry).unlink()
 
@@ -132,7 +132,7 @@ class ModuleStore:
         self.path(fingerprint).with_suffix(".digest").write_text(digest, encoding="ascii")
 
     def holds(self, fingerprint: str) -> bool:
-        """Tell whether the module is there, complete and unchanged; then it counts as used now."""
+        """Return whether the module is there, complete and unchanged; then it counts as used now."""
         path = self.path(fingerprint)
         record = path.with_suffix(".digest")
         try:

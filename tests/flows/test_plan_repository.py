@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows.machine import find_machine, host_version
+from flows.machine import choose_host, find_machine
 from pluginyard.errors import AuthenticationError, RegistryUnavailableError
 from pluginyard.forms import RepositoryRequest
 from pluginyard.oci import Destination
@@ -31,7 +31,7 @@ def plan(repository: Path, **fields: Any) -> RepositoryPlan:
         machine.cache,
         site=machine.site,
         builders=machine.builders,
-        host_version=host_version(machine.site),
+        choose_host=choose_host(machine.site),
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.errors import BuildError, EngineUnavailableError
-from tasks.doors.containers import find_engine, remove_leftovers
+from tasks.doors.containers import EngineSearch, find_engine, remove_leftovers, search_engine
 from tests.machine.builds import Bench
 from tests.machine.engines import EngineHandle
 
@@ -119,7 +119,10 @@ def test_an_engine_named_by_the_environment_is_found(
 
 
 def test_where_no_engine_is_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr("tasks.doors.containers.engines.USUAL_SOCKET", str(tmp_path / "none.sock"))
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tasks.doors.containers.endpoints.SYSTEM_SOCKETS", (str(tmp_path / "none.sock"),))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     assert find_engine() is None
+    assert search_engine() == EngineSearch(False)

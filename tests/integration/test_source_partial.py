@@ -46,7 +46,7 @@ def plan(tmp_path: Path) -> Callable[[Path, str], PluginBuild]:
         release, site = resolve_request(request), load_site({})
         source = sources.open_release(request, release, cache=tmp_path, site=site)
         return sources.plan_release(
-            request, release, source, site=site, builders=find_builders(), host_version=lambda builder: ""
+            request, release, source, site=site, builders=find_builders(), choose_host=lambda builder: None
         )
 
     return run

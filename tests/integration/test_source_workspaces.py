@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pluginyard.builds import BuiltModule
+from pluginyard.builds.recipe import HostChoice
 from pluginyard.errors import BuildError
 from pluginyard.forms import PublishRequest
 from pluginyard.releases import resolve_request
@@ -50,7 +51,12 @@ def build(tmp_path: Path) -> Callable[[dict[str, str]], BuiltModule]:
         release, site = resolve_request(request), load_site({})
         source = sources.open_release(request, release, cache=tmp_path, site=site)
         planned = sources.plan_release(
-            request, release, source, site=site, builders=builders, host_version=lambda builder: go.version
+            request,
+            release,
+            source,
+            site=site,
+            builders=builders,
+            choose_host=lambda builder: HostChoice(go.version, ""),
         )
         sources.write_context(source, planned.plugin.context, tmp_path / "context.tar")
         return build_on_host(

@@ -9,4 +9,4 @@ from tasks.doors.containers.builds import build_in_container
 from tasks.doors.containers.engines import Engine, find_engine, require_engine
 from tasks.doors.containers.images import BuilderImage, ensure_builder_image
 from tasks.doors.containers.leftovers import remove_leftovers
-from tasks.doors.containers.ping import engine_answers
+from tasks.doors.containers.search import EngineSearch, search_engine

@@ -81,7 +81,7 @@ def build_in_container(
 
 
 def _prepare(containers: BuildContainers, recipe: Recipe, packed: Callable[[], IO[bytes]]) -> None:
-    """Create the container that compiles, on a volume with the source and what the fetch step brings."""
+    """Create the container that compiles, on a volume with the source and what the fetch step leaves."""
     first: StepName = "fetch" if recipe.fetch else "compile"
     containers.create(first)
     with packed() as work:

@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pluginyard.errors import BuildError, EngineUnavailableError
+from tasks.doors.containers.endpoints import Endpoint, find_endpoints
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 FIND_SECONDS = 5
 KNOWN_SECONDS = 30
 CALL_SECONDS = 120
-USUAL_SOCKET = "/var/run/docker.sock"
-_REMEDY = "start it, mend DOCKER_HOST, or set PLUGINYARD_ENGINE=host"
+_REMEDY = "start it, fix DOCKER_HOST or the docker context, or set PLUGINYARD_ENGINE=host"
 
 
 @dataclass(frozen=True)
@@ -56,57 +55,63 @@ def require_engine(address: str = "") -> Engine:
 
 
 def find_engine(address: str = "") -> Engine | None:
-    """Return the engine at `address`, else at DOCKER_HOST, else at the usual socket; None where there is none.
+    """Return the first engine that answers where `find_endpoints` looks; None where there is none.
 
     Raises EngineUnavailableError where an engine is named and does not answer.
     """
-    named = address or os.environ.get("DOCKER_HOST", "")
-    if not (place := named or usual_address()):
-        return None
-    try:
-        return _connect(place)
-    except EngineUnavailableError:
-        if named:
-            raise
-        return None
+    for place in find_endpoints(address):
+        try:
+            return connect(place)
+        except EngineUnavailableError:
+            if place.required:
+                raise
+    return None
 
 
-def usual_address() -> str:
-    """Return the address of the socket this machine usually has, empty where there is none that may be used."""
-    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
-    usual = str(rootless) if rootless.exists() else USUAL_SOCKET
-    return f"unix://{usual}" if os.access(usual, os.R_OK | os.W_OK) else ""
-
-
-def _connect(address: str) -> Engine:
+def connect(place: Endpoint) -> Engine:
+    """Return the engine at `place`; raise EngineUnavailableError where none answers."""
     import docker  # the SDK takes 0.2 s to import, and `pluginyard plan` never needs it
-    from docker.utils import kwargs_from_env
 
-    known = _known.get(address)
+    known = _known.get(place.address)
     if known is not None and time.monotonic() > known.until:
         known = None
-    with engine_errors(address):
-        tls = kwargs_from_env().get("tls", False)
+    with engine_errors(place.name):
         client = docker.APIClient(
-            base_url=address,
+            base_url=place.address,
             version=known.api if known else "auto",
             timeout=FIND_SECONDS,
-            tls=tls if address.startswith(("tcp:", "https:")) else False,
-            use_ssh_client=address.startswith("ssh:"),
+            tls=_tls(place),
+            use_ssh_client=place.address.startswith("ssh:"),
         )
         if known is None:
             facts = client.info()
             version, cpus = str(facts.get("ServerVersion", "")), int(facts.get("NCPU", 1))
-            known = _known[address] = _Known(client.api_version, version, cpus, time.monotonic() + KNOWN_SECONDS)
+            known = _Known(client.api_version, version, cpus, time.monotonic() + KNOWN_SECONDS)
+            _known[place.address] = known
         client.timeout = CALL_SECONDS
-    return Engine(client, address, known.version, known.cpus)
+    return Engine(client, place.address, known.version, known.cpus)
+
+
+def _tls(place: Endpoint) -> Any:
+    """Return how the SDK secures the connection: by the context's certificates, else by DOCKER_CERT_PATH."""
+    from docker.tls import TLSConfig
+    from docker.utils import kwargs_from_env
+
+    if not place.address.startswith(("tcp:", "https:")):
+        return False
+    if place.certificates is None:
+        return kwargs_from_env().get("tls", False)
+    own = [str(place.certificates / name) for name in ("cert.pem", "key.pem")]
+    pair = (own[0], own[1]) if all(map(os.path.exists, own)) else None
+    authority = place.certificates / "ca.pem"
+    return TLSConfig(client_cert=pair, ca_cert=str(authority) if authority.exists() else None, verify=place.verify)
 
 
 @contextlib.contextmanager
 def engine_errors(subject: str) -> Iterator[None]:
     """Translate what the SDK raises: no answer is worth another try, a refusal is not.
 
-    A full disk or unreadable file of this machine is no error of the engine, and is told as what it is.
+    A full disk or unreadable file of this machine is no error of the engine, and is reported as what it is.
     """
     import requests.exceptions
     from docker import errors
@@ -121,7 +126,7 @@ def engine_errors(subject: str) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise BuildError(
-            f"this machine could not do its part: {error}", subject=subject, remedy="make room, or mend the permissions"
+            f"this machine could not do its part: {error}", subject=subject, remedy="make room, or fix the permissions"
         ) from error
 
 
@@ -129,4 +134,4 @@ def _refusal(subject: str, explanation: str, status: int | None) -> BuildError:
     message = f"the container engine refused: {str(explanation).strip()[:600]}"
     if status is not None and status >= 502:
         return EngineUnavailableError(message, subject=subject, remedy=_REMEDY)
-    return BuildError(message, subject=subject, remedy="the engine's own log tells more")
+    return BuildError(message, subject=subject, remedy="the engine's own log says more")

@@ -61,7 +61,7 @@ class AttachedContainer:
             sender.join()
 
     def close(self) -> None:
-        """End both directions: whoever waits for either goes on."""
+        """End both directions: a thread that waits for either goes on."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._attached.close()
@@ -92,7 +92,7 @@ def read_prepared(stream: Iterable[bytes], recipe: Recipe) -> Iterator[FileConte
 
     Raises BuildError for more than a module may be long: the files are the doing of the plugin's script.
     """
-    spooled, size = tempfile.TemporaryFile(), 0  # noqa: SIM115 - closed by whoever reads the files
+    spooled, size = tempfile.TemporaryFile(), 0  # noqa: SIM115 - closed once the files are read
     for block in stream:
         size += spooled.write(block)
         if size > MODULE_BYTES:

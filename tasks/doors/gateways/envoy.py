@@ -68,7 +68,7 @@ def _ask_version(path: Path) -> Envoy:
         raise GatewayError(f"does not run: {reason}", subject=str(path), remedy=_INSTALL) from error
     if match := _VERSION.search(said.stdout):
         return Envoy(path, match["number"])
-    raise GatewayError("does not tell its version as Envoy does", subject=str(path), remedy=_INSTALL)
+    raise GatewayError("does not print its version as Envoy does", subject=str(path), remedy=_INSTALL)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The service behind the probed gateway: it answers 200 and tells, as JSON, the request that reached it.
+"""The service behind the probed gateway: it answers 200 with the request that reached it, as JSON.
 
 So a probe can also see what a plugin did to a request: `expect: {contains: '"x-user":"me"'}`.
 """

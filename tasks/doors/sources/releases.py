@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pluginyard.builds import Builder
 from pluginyard.forms import PublishRequest
-from pluginyard.releases import HostVersion, PluginBuild, Release, plan_build
+from pluginyard.releases import ChooseHost, PluginBuild, Release, plan_build
 from pluginyard.settings import Site
 from pluginyard.sources import Source, SourceFile
 from tasks.doors.sources.objects import CommitReader, open_source
@@ -25,11 +25,11 @@ def plan_release(
     *,
     site: Site,
     builders: Mapping[str, Builder],
-    host_version: HostVersion,
+    choose_host: ChooseHost,
 ) -> PluginBuild:
     """Read the commit and plan the build of `release`; raise SourceError for what is not fit to build."""
     with CommitReader(source) as commit:
-        return plan_build(request, release, commit, site=site, builders=builders, host_version=host_version)
+        return plan_build(request, release, commit, site=site, builders=builders, choose_host=choose_host)
 
 
 def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:

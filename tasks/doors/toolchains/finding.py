@@ -29,7 +29,7 @@ class HostToolchain:
 
     @property
     def path(self) -> str:
-        """Return the PATH that finds this toolchain first, and then what the system brings."""
+        """Return the PATH that finds this toolchain first, and then the system's programs."""
         return f"{self.folder}/bin:{SYSTEM_PATH}"
 
     def __str__(self) -> str:
@@ -63,8 +63,8 @@ def _on_path(builder: Builder, wanted: HostDefinition) -> HostToolchain | None:
     if not binary:
         return None
     folder = Path(binary).parent.parent
-    if wanted.folder_command and (told := _ask(wanted.folder_command)):
-        folder = Path(told)
+    if wanted.folder_command and (printed := _ask(wanted.folder_command)):
+        folder = Path(printed)
     toolchain = builder.definition.toolchain
     version = toolchain.version_in(_ask(toolchain.version_command, f"{folder}/bin:{os.environ.get('PATH', '')}"))
     return HostToolchain(toolchain.name, version, str(folder)) if version else None
@@ -75,7 +75,7 @@ def _ask(command: Command, path: str = "") -> str:
     if path:
         environment["PATH"] = path
     try:
-        told = subprocess.run(  # noqa: S603 - the builder's own command
+        asked = subprocess.run(  # noqa: S603 - the builder's own command
             [shutil.which(command[0], path=path or None) or command[0], *command[1:]],
             env=environment,
             cwd="/",  # a folder's own rust-toolchain or go.mod must not answer
@@ -86,7 +86,7 @@ def _ask(command: Command, path: str = "") -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return told.stdout.strip() if told.returncode == 0 else ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 def _is_at_least(version: str, minimum: str) -> bool:

@@ -54,7 +54,7 @@ def plan(language: str, name: str) -> PluginBuild:
         MemoryCommit(SOURCE, SourceTree(files), contents),
         site=load_site({}),
         builders=BUILDERS,
-        host_version=lambda _: "",
+        choose_host=lambda _: "",
     )
 
 

@@ -55,7 +55,7 @@ def plan(
         commit_of(files, links, source),
         site=site or load_site({}),
         builders=BUILDERS,
-        host_version=lambda builder: "",
+        choose_host=lambda builder: "",
         settings=settings,
     )
 
@@ -277,13 +277,13 @@ def test_settings_that_are_loaded_already_are_not_loaded_again_for_each_plugin()
 def test_an_engine_is_asked_once_for_each_builder_of_many_plugins() -> None:
     asked = []
 
-    def host_version(builder: Builder) -> str:
+    def choose_host(builder: Builder) -> str:
         asked.append(builder.name)
         if builder.name == "rust":
             raise EngineUnavailableError("it is gone", subject="engine", remedy="start it")
         return "1.24.4"
 
-    remembered = ask_once(host_version)
+    remembered = ask_once(choose_host)
     for _ in range(3):
         assert remembered(BUILDERS["go"]) == "1.24.4"
         with pytest.raises(EngineUnavailableError, match="it is gone"):
