@@ -37,7 +37,7 @@ def check_registry(registry: str) -> str:
 
 def strip_credentials(text: str) -> str:
     """Return `text` without the user and password of any URL in it."""
-    return re.sub(r"(\w+://)[^/\s'\"]*@", r"\1", text)
+    return re.sub(r"(?<=\w://)[^/\s'\"]*@", "", text)
 
 
 # The patterns are for the Prefect server: it refuses a run before it stores its parameters.

@@ -5,7 +5,6 @@ Source: The Cargo Book, "The Manifest Format", "Specifying Dependencies", "Works
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +62,8 @@ def parse_toml(text: str, *, subject: str) -> dict[str, Any]:
 
     A key of many parts takes time by the square of their number, so a line has few dots.
     """
+    import tomllib  # only plugins in Rust need it
+
     if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         raise SourceError(f"a line has more than {_MOST_DOTS} dots", subject=subject, remedy="break it into lines")
     try:

@@ -17,10 +17,9 @@ _LONGEST_LINE = 1000
 _LATER = "try later"
 _ADDRESS = "check the address, and git's own credentials: a credential helper, or a key for ssh"
 # Lines that git prints around the one that says why.
-_NOISE = re.compile(
+_NOISE = (
     r"Cloning into|warning:|hint:|From |remote: ?$|Please make sure you have|and the repository exists|@@@|$|"
-    r"fatal: could not read from remote repository",
-    re.IGNORECASE,
+    r"fatal: could not read from remote repository"
 )
 _REASON = r"fatal:|error:|remote:|ssh:"
 _DAMAGE = (
@@ -80,7 +79,7 @@ class GitFailure:
 def judge_git_failure(output: str) -> GitFailure:
     """Return why git failed, by what it printed on standard error."""
     stripped = (line.strip()[:_LONGEST_LINE] for line in strip_credentials(output).splitlines())
-    lines = [line for line in stripped if not _NOISE.match(line)]
+    lines = [line for line in stripped if not re.match(_NOISE, line, re.IGNORECASE)]
     if (found := _find(lines, _STATUS)) and is_transient_status(int(found[1][1])):
         return GitFailure(found[0], _LATER, transient=True)
     for pattern, remedy in _ROWS:

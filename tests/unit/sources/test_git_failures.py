@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pluginyard.settings import strip_credentials
@@ -47,6 +49,11 @@ def test_what_may_pass_is_worth_another_try(said: str) -> None:
         (ACCESS + "CONNECT tunnel failed, response 403", "HTTPS_PROXY"),
         ("fatal: transport 'ext' not allowed", "give an https, ssh, git or file address"),
         ("fatal: couldn't find remote ref refs/pull/9/head", "name a tag, a branch or a commit"),
+        ("fatal: not a git repository (or any of the parent directories): .git", "run git init and commit"),
+        ("fatal: could not fetch 0123 from promisor remote", "git sparse-checkout add"),
+        ("fatal: bad config line 1 in file /r/.git/config", "fix git's configuration"),
+        ("fatal: bad boolean config value 'perhaps' for 'core.bare'", "fix git's configuration"),
+        ("fatal: unknown repository extension found:", "use a newer git"),
         ("fatal: write error: No space left on device", "make room"),
         ("error: cannot open FETCH_HEAD: Permission denied", "let this user read and write"),
     ],
@@ -111,3 +118,10 @@ def test_user_and_password_of_an_address_are_not_repeated(user: str) -> None:
     ).said
     assert said == "fatal: unable to access 'https://git.example/@scope/r/': Could not resolve host"
     assert strip_credentials(f"git clone https://{user}h/x") == "git clone https://h/x"
+
+
+@pytest.mark.parametrize("said", ["transport '" * 6000, "repository " * 6000, "fatal: " + "x" * 60_000, "\n" * 60_000])
+def test_no_output_of_a_remote_takes_long_to_judge(said: str) -> None:
+    began = time.process_time()
+    assert len(judge_git_failure(said).said) <= 1000
+    assert time.process_time() - began < 1
