@@ -10,10 +10,10 @@ import os
 from pluginyard.oci import Destination
 from pluginyard.settings import Site
 from tasks.doors.registries.access import Access, Credentials, access_to
-from tasks.doors.registries.connection import Connection
+from tasks.doors.registries.client import Connection
 from tasks.doors.registries.credentials import find_machine_credentials
 from tasks.doors.registries.judging import PulledArtifact, judge_names, pull_artifact, write_module
-from tasks.doors.registries.layout_folder import LayoutRepository
+from tasks.doors.registries.layouts import LayoutRepository
 from tasks.doors.registries.publishing import copy_artifact, move_latest, push_blobs, push_version
 from tasks.doors.registries.remote import RemoteRepository
 from tasks.doors.registries.repository import ArtifactRepository, OpenContent, find_ours

@@ -10,8 +10,7 @@ import requests
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci import Descriptor
-from tasks.doors.registries.client import RegistryClient
-from tasks.doors.registries.connection import SLOWEST
+from tasks.doors.registries.client import SLOWEST, RegistryClient
 from tasks.doors.registries.streams import PIECE, IncomingBlob
 
 CORRUPTED = "pull it again; if it stays so, delete the version in the registry and publish it again"

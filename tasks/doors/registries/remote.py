@@ -10,8 +10,7 @@ import requests
 from pluginyard import oci
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
 from tasks.doors.registries import downloads
-from tasks.doors.registries.client import RegistryClient
-from tasks.doors.registries.connection import Connection
+from tasks.doors.registries.client import Connection, RegistryClient
 from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
 from tasks.doors.registries.streams import OutgoingBlob
 

@@ -75,7 +75,7 @@ class Bounds(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
+class _BoundedAnswer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         super().__init__(sock, *arguments, **options)
         self.bounds = Bounds(self.fp.detach(), sock)
@@ -83,11 +83,11 @@ class _Answer(http.client.HTTPResponse):
 
 
 class _HTTPConnection(HTTPConnection):
-    response_class = _Answer
+    response_class = _BoundedAnswer
 
 
 class _HTTPSConnection(HTTPSConnection):
-    response_class = _Answer
+    response_class = _BoundedAnswer
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -116,5 +116,5 @@ class BoundedAdapter(HTTPAdapter):
 def bounds_of(response: requests.Response) -> Bounds:
     """Return the bounds of an answer that a BoundedAdapter gave."""
     answer = response.raw._original_response
-    assert isinstance(answer, _Answer)  # noqa: S101  # the adapter's connections make no other
+    assert isinstance(answer, _BoundedAnswer)  # noqa: S101  # the adapter's connections make no other
     return answer.bounds

@@ -23,9 +23,9 @@ import requests
 
 from pluginyard import oci
 from pluginyard.errors import AuthenticationError, PluginyardError, RegistryError
-from tasks.doors.registries.attempts import Attempts
-from tasks.doors.registries.authentication import ScopedAuthentication
-from tasks.doors.registries.connection import Call, Connection
+from tasks.doors.registries.client.attempts import Attempts
+from tasks.doors.registries.client.authentication import ScopedAuthentication
+from tasks.doors.registries.client.connection import Call, Connection
 from tasks.doors.registries.streams import OutgoingBlob
 
 MOST_PAGES = 1000  # registries put 50 to 1000 tags on one

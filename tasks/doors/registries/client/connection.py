@@ -14,9 +14,9 @@ import urllib3.exceptions
 from pluginyard.errors import RegistryError
 from pluginyard.oci import MANIFEST_LIMIT
 from tasks.doors.registries.access import Access, Credentials
-from tasks.doors.registries.bounds import TooLongError, TooSlowError, bounds_of
+from tasks.doors.registries.client.bounds import TooLongError, TooSlowError, bounds_of
+from tasks.doors.registries.client.sessions import ExactAuthorization, new_session, system_authorities
 from tasks.doors.registries.failures import SilentError, failure_of, root_of
-from tasks.doors.registries.sessions import ExactAuthorization, new_session, system_authorities
 from tasks.doors.registries.streams import PIECE, OutgoingBlob
 
 SLOWEST = 4096.0

@@ -15,7 +15,7 @@ from oras.container import Container
 
 from pluginyard import oci
 from pluginyard.errors import AuthenticationError, RegistryError
-from tasks.doors.registries.connection import AskedFor, Call, Connection, LoginState
+from tasks.doors.registries.client.connection import AskedFor, Call, Connection, LoginState
 
 _CLIENT = "pluginyard"
 _MARGIN_SECONDS = 10

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from pluginyard import oci
 from tasks.doors.registries.access import Access
-from tasks.doors.registries.layout_store import LayoutStore, open_regular
+from tasks.doors.registries.layouts.store import LayoutStore, open_regular
 from tasks.doors.registries.repository import OpenContent, PushedBlob, find_ours
 from tasks.doors.registries.streams import PIECE, IncomingBlob, OutgoingBlob, local_failure
 

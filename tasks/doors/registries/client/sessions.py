@@ -13,7 +13,7 @@ from requests.auth import AuthBase
 from urllib3.util.ssl_ import create_urllib3_context
 
 from pluginyard.errors import ConfigurationError
-from tasks.doors.registries.bounds import BoundedAdapter
+from tasks.doors.registries.client.bounds import BoundedAdapter
 
 
 def new_session(ca_bundle: str) -> requests.Session:

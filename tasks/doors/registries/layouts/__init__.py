@@ -1,0 +1,3 @@
+"""OCI image layout folders."""
+
+from tasks.doors.registries.layouts.folder import LayoutRepository
