@@ -21,6 +21,7 @@ _DONE = {
     "HEAD": frozenset({200}),
     "POST": frozenset({201, 202}),
     "PUT": frozenset({200, 201, 202, 204}),
+    "DELETE": frozenset({202}),
 }
 
 

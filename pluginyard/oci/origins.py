@@ -19,7 +19,7 @@ def origin_of(url: str) -> Origin:
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in _PORTS or not parts.hostname or not parts.hostname.isprintable():
         raise RegistryError(
             "the registry names an address that is not http or https", remedy="check the registry's settings"
         )

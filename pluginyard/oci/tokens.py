@@ -38,11 +38,12 @@ def check_realm(realm: str, subject: str, *, plain_http: bool) -> str:
         parts = urlsplit(realm)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+    host = parts.hostname or ""
+    if parts.scheme not in {"http", "https"} or not host or not host.isprintable() or parts.username:
         raise RegistryError("the registry names no usable token service", subject=subject, remedy="check its realm")
     if parts.scheme == "http" and not plain_http:
         raise RegistryError(
-            f"the registry's token service at {parts.hostname} speaks plain HTTP",
+            f"the registry's token service at {host} speaks plain HTTP",
             subject=subject,
             remedy="give the token service TLS; credentials are not sent in the clear",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import BinaryIO
-from urllib.parse import urlencode
 
 import requests
 
@@ -106,7 +105,7 @@ class RemoteRepository(RegistryClient):
 
     def _ping(self) -> None:
         try:
-            self.do_request(self.url_of(f"{self.hostname}/v2/"), scopes=self.push)
+            self.do_request(self.url_of(f"{self.hostname}/v2/"), scopes=self.push_scopes)
         except oci.AbsentError:
             return
 
@@ -187,11 +186,11 @@ class RemoteRepository(RegistryClient):
 
         Without the right to read the source nothing is lost: the blob is uploaded.
         """
-        url = (
-            f"{self.url_of(self.container.upload_blob_url())}?{urlencode({'mount': descriptor.digest, 'from': source})}"
-        )
+        query = {"mount": descriptor.digest, "from": source}
+        url = oci.add_query(self.url_of(self.container.upload_blob_url()), query)
+        scopes = self.push_scopes | oci.scopes_of(source, "pull")
         try:
-            response = self.do_request(url, "POST", headers=_EMPTY, scopes=self.push | oci.scopes_of(source, "pull"))
+            response = self.do_request(url, "POST", headers=_EMPTY, scopes=scopes)
         except PluginyardError as error:
             if error.transient:
                 raise

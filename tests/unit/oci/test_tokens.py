@@ -14,7 +14,9 @@ def test_scopes_of_two_repositories_are_written_as_token_services_expect_them() 
     assert actions_of(scope_text(scopes)) == scopes
 
 
-@pytest.mark.parametrize("realm", ["", "token", "ftp://auth.example.com/", "https://", "https://u:p@h/", "http://[::1"])
+@pytest.mark.parametrize(
+    "realm", ["", "token", "ftp://auth.example.com/", "https://", "https://u:p@h/", "http://[::1", "http://a\x1b[2J.b/"]
+)
 def test_a_realm_that_is_no_address_is_refused(realm: str) -> None:
     with pytest.raises(RegistryError, match="no usable token service") as caught:
         check_realm(realm, "r.example.com/a", plain_http=True)

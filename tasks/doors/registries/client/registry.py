@@ -1,14 +1,13 @@
 """The registry client: oras-py's, with what fails in it replaced.
 
-Its own are the addresses, the list of tags, the question whether a blob is there, and the frame of an upload. Ours are:
+Its own serve for references and addresses, for lists of tags, and for whether a blob is there. Ours are:
 
-- `do_request` and the auth backend, its seams: see there;
-- manifests, since it keeps none of their bytes: no digest can be checked of what `get_manifest` returns, and
+- `do_request`, the auth backend, paging and locations, its seams: each says why;
+- manifests, whose bytes it does not keep: no digest can be checked of what `get_manifest` returns, and
   `upload_manifest` writes another JSON than the one that was hashed;
-- transfers: `put_upload` holds the whole blob in memory, `download_blob` checks no digest and leaves what broke off;
+- transfers: `put_upload` holds a blob in memory, `download_blob` checks no digest, resumes nothing, and leaves a part;
 - mounting a blob that another repository has, which it cannot;
-- `push` and `pull` of whole artifacts: they number layers by file name, extract archives over links, and do what
-  immutable tags must not.
+- whole artifacts: its `push` moves any tag and names layers by their last part, its `pull` unpacks archives over links.
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         self.auth = ScopedAuthentication(connection, self.subject)
         self.attempts = Attempts(connection.access.attempts, self.subject)
         self.container = _container(self.hostname, repository)
-        self.pull, self.push = oci.scopes_of(repository, "pull"), oci.scopes_of(repository, "pull,push")
+        self.pull_scopes, self.push_scopes = (oci.scopes_of(repository, actions) for actions in ("pull", "pull,push"))
         self._base_url = f"{self.prefix}://{self.hostname}"
         self.is_let_in = False
         """Whether a request was answered that had to be authorized, if any has to be."""
-        self._wider = self.push if connection.pushes and connection.credentials else frozenset[str]()
+        self._wider = self.push_scopes if connection.pushes and connection.credentials else frozenset[str]()
 
     def do_request(
         self,
@@ -70,7 +69,7 @@ class RegistryClient(oras.provider.Registry):  # type: ignore[misc]  # oras-py h
         addresses and passwords. `scopes` are those that a token must allow beside what the method needs.
         """
         self._greet()
-        needed = scopes or (self.pull if method in _PULLS else self.push)
+        needed = scopes or (self.pull_scopes if method in _PULLS else self.push_scopes)
         response = self._send_authorized(Call(method, url, headers or {}, data, stream), needed)
         self.is_let_in = self.is_let_in or response.status_code not in {401, 403}
         is_absent_blob = method == "HEAD" and response.status_code == 404 and self._is_own(response.url)
