@@ -61,14 +61,9 @@ def run_step(
     Where there is a `take`, it is handed the standard output instead; what it raises ends the step. What `send`
     returns is sent to the container's standard input; it is called once the container runs.
     """
-    client = engine.client
+    client, lines = engine.client, BuildOutput(log)
     # Attached before it starts, or the first lines would be lost.
-    stream: Any = (
-        AttachedContainer(client, container)
-        if send
-        else client.attach(container, stdout=True, stderr=True, stream=True, demux=True)
-    )
-    lines = BuildOutput(log)
+    stream: Any = AttachedContainer(client, container) if send else client.attach(container, stream=True, demux=True)
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
         try:
