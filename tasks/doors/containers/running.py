@@ -63,8 +63,7 @@ def run_step(
     """
     client, lines = engine.client, BuildOutput(log)
     # Attached before it starts, or the first lines would be lost.
-    both: dict[str, Any] = dict.fromkeys(("stdout", "stderr", "stream", "demux"), True)
-    stream: Any = AttachedContainer(client, container) if send else client.attach(container, **both)
+    stream: Any = AttachedContainer(client, container) if send else client.attach(container, stream=True, demux=True)
     watch = _Watch(engine, container, seconds, stream)
     with watch.watching():
         try:
