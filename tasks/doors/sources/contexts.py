@@ -15,6 +15,7 @@ from tasks.doors.sources.objects import CommitReader
 # The user inside the containers; the tar carries it so that no chown is needed there.
 _OWNER = 65534
 LARGEST_FILE = 256 * 1024 * 1024
+LARGEST_CONTEXT = 16 * LARGEST_FILE
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
@@ -27,15 +28,20 @@ def context_size(source: Source, files: Iterable[SourceFile]) -> int:
 def write_context(source: Source, files: Iterable[SourceFile], target: Path) -> None:
     """Write `files` as an uncompressed tar of repository-relative paths, owned by the build's user.
 
-    Raises SourceError for a Git LFS pointer: the compiler would read the pointer, not the file.
+    Raises SourceError for more than anybody compiles, and for a Git LFS pointer: the compiler would read the pointer,
+    not the file.
     """
+    wanted = tuple(files)
+    if (size := context_size(source, wanted)) > LARGEST_CONTEXT:
+        said = f"what the compiler reads has {size:,} bytes, and {LARGEST_CONTEXT:,} are copied at most"
+        raise SourceError(said, subject=source.repository, remedy="move what is not compiled out of the plugin")
     with (
         CommitReader(source) as commit,
         target.open("wb") as output,
         tarfile.open(fileobj=output, mode="w|") as tar,
     ):
         folders: set[str] = set()
-        for file in files:
+        for file in wanted:
             _add_folders(tar, file.path, folders)
             tar.addfile(*_member(file, commit.read(file, LARGEST_FILE)))
 
