@@ -158,5 +158,9 @@ def test_git_gets_no_variable_that_git_itself_calls_one_of_a_repository(monkeypa
     further = ("GIT_QUARANTINE_PATH", "GIT_NAMESPACE", "GIT_CONFIG_KEY_0", "GIT_CONFIG_VALUE_0", "GIT_DEFAULT_HASH")
     for name in (*listed.stdout.split(), *further):
         monkeypatch.setenv(name, "the caller's")
+    person = {"GIT_TOKEN": "a helper's", "GIT_SSL_CAINFO": "/ca.pem", "GIT_CONFIG_GLOBAL": "/gitconfig"}
+    for name, value in person.items():
+        monkeypatch.setenv(name, value)
     for environment in (reading_environment(), network_environment("git@git.example:x.git", "")):
         assert [name for name, value in environment.items() if value == "the caller's"] == []
+        assert {name: environment.get(name) for name in person} == person

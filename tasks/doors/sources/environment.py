@@ -7,11 +7,10 @@ import re
 import subprocess
 
 _NOT_FOR_GIT = ("REGISTRY_PASSWORD", "PLUGINYARD_GITHUB_TOKEN")
-# What a person says of networks and of git itself. All else that begins with GIT_ is a hook's, or a script's: which
-# repository, index or configuration is meant (`git rev-parse --local-env-vars`), quarantines, names of authors.
-_OF_A_PERSON = re.compile(
-    r"GIT_(?:ASKPASS|SSH|SSL|HTTP|SMART_HTTP|PROXY|CURL|USER_AGENT|EXEC_PATH|TRACE|TEST|CEILING|DISCOVERY|"
-    r"CONFIG_(?:GLOBAL|SYSTEM|NOSYSTEM)$)"
+# Which repository is meant, and which state of it: all of `git rev-parse --local-env-vars`, and what else hooks get.
+_OF_A_REPOSITORY = re.compile(
+    r"GIT_(?:DIR|WORK_TREE|IMPLICIT|COMMON|PREFIX|NAMESPACE|INDEX|OBJECT|ALTERNATE|QUARANTINE|GRAFT|SHALLOW|"
+    r"REPLACE|NO_REPLACE|INTERNAL|DEFAULT|ATTR|REF|PUSH|PROTOCOL|TEMPLATE|CONFIG(?!_(?:GLOBAL|SYSTEM|NOSYSTEM)$))"
 )
 _QUIET = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -67,7 +66,7 @@ def _own_environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_NOT_FOR_GIT) and (not name.startswith("GIT_") or _OF_A_PERSON.match(name))
+        if not name.startswith(_NOT_FOR_GIT) and not _OF_A_REPOSITORY.match(name)
     }
 
 
