@@ -7,7 +7,7 @@ Levels: E a gateway cannot load it, W it departs from the Higress document, I fo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pluginyard.printable import printable
 
@@ -72,7 +72,7 @@ class Finding:
 
     def to_json(self) -> dict[str, str]:
         """Return the finding as plain values."""
-        return {"rule": self.rule, "level": self.level, "message": self.message, "remedy": self.remedy}
+        return asdict(self)
 
 
 def find(rule: str, message: str, remedy: str = "", *, level: str = "") -> Finding:

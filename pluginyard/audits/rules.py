@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from pluginyard.rules import Rule
 
@@ -38,13 +38,7 @@ class DriftFinding:
 
     def to_json(self) -> dict[str, str]:
         """Return the finding as plain values, as the table of the report shows it."""
-        return {
-            "rule": self.rule,
-            "level": self.level,
-            "reference": self.reference,
-            "message": self.message,
-            "remedy": self.remedy,
-        }
+        return asdict(self)
 
 
 def drifted(rule: str, reference: str, message: str, *, level: str = "") -> DriftFinding:

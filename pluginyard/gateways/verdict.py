@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from pluginyard.errors import VerdictError
@@ -50,13 +50,7 @@ class GatewayVerdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
-        return {
-            "gateway": self.gateway,
-            "loads": self.loads,
-            "variant": self.variant,
-            "reason": self.reason,
-            "rule": self.rule,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class ModuleFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as plain values; `size` in bytes."""
-        return {"size": self.size, "digest": self.digest, "abi": self.abi, "imports": self.imports}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
