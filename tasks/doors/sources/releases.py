@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pluginyard.builds import Builder
+from pluginyard.errors import SourceError
 from pluginyard.forms import PublishRequest
 from pluginyard.releases import ChooseHost, PluginBuild, Release, plan_build
 from pluginyard.settings import Site
 from pluginyard.sources import Source, SourceFile
 from tasks.doors.sources.objects import CommitReader, open_source
+
+LARGEST_CONTEXT = 4 * 1024**3
 
 
 def open_release(request: PublishRequest, release: Release, *, cache: Path, site: Site) -> Source:
@@ -33,6 +36,10 @@ def plan_release(
 
 
 def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:
-    """Return the bytes of all `files` together; raise SourceError for one that this repository lacks."""
+    """Return the bytes of all `files` together; raise SourceError for more than is copied, or for one that is missing."""
     with CommitReader(source) as commit:
-        return commit.size_of(files)
+        size = commit.size_of(files)
+    if size > LARGEST_CONTEXT:
+        said = f"what the compiler reads has {size:,} bytes, and {LARGEST_CONTEXT:,} are copied at most"
+        raise SourceError(said, subject=source.repository, remedy="move what is not compiled out of the plugin")
+    return size
