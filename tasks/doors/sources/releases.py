@@ -36,7 +36,7 @@ def plan_release(
 
 
 def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:
-    """Return the bytes of all `files` together; raise SourceError for more than is copied, or for one that is missing."""
+    """Return the bytes of all `files` together; raise SourceError for more than is copied, or one that is missing."""
     with CommitReader(source) as commit:
         size = commit.size_of(files)
     if size > LARGEST_CONTEXT:
