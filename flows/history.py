@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pluginyard.errors import ServerError
+from pluginyard.printable import printable
 from pluginyard.settings import strip_credentials
+from tasks.doors.locks import file_lock
 
+_LOG = "ephemeral-server.log"
+_START_SECONDS = 600
+_QUOTED_LINES = 15
 LOCAL = "http://127.0.0.1:4200/api"
 
 # A server that lives as long as the command records what is left when it ends. Ended while it records in between, it
@@ -47,30 +54,72 @@ def recorded_runs() -> Iterator[str]:
             with temporary_settings({PREFECT_API_URL: LOCAL}), _server_errors(LOCAL):
                 yield f"run history: {_page(LOCAL)}"
         else:
-            PREFECT_HOME.value().mkdir(parents=True, exist_ok=True)  # Prefect's database does not make its folder
-            yield f"run history: Prefect's ephemeral server, in {PREFECT_HOME.value()}; `prefect server start` shows it"
+            home = PREFECT_HOME.value()
+            with _server_errors(_start_ephemeral(home), remedy=f"see {home / _LOG}, and run the same command again"):
+                yield f"run history: Prefect's ephemeral server, in {home}; `prefect server start` shows it"
+
+
+def _start_ephemeral(home: Path) -> str:
+    """Start the server that Prefect's client would start with the first request, and return its address.
+
+    One command at a time: several that start in an empty home would all migrate its database. What the server prints
+    goes to a log beside it. Raises ServerError where it does not start.
+    """
+    from prefect.server.api.server import SubprocessASGIServer
+
+    home.mkdir(parents=True, exist_ok=True)  # Prefect's database does not make its folder
+    log = home / _LOG
+    server = SubprocessASGIServer()  # the one that the client asks for again
+    try:
+        with file_lock(home / "ephemeral-server.lock", seconds=_START_SECONDS), _errors_to(log):
+            server.start()
+    except (RuntimeError, OSError) as error:  # OSError: the lock's TimeoutError too
+        server.stop()
+        last = "\n".join(f"  | {line}" for line in log.read_text(errors="replace").splitlines()[-_QUOTED_LINES:])
+        reason, _, _ = str(error).partition("\n")
+        raise ServerError(
+            f"Prefect's ephemeral server does not start: {reason}\n{printable(last, lines=True)}".rstrip(),
+            subject=str(home),
+            remedy=f"see {log}; another PREFECT_HOME begins a new history, PREFECT_API_URL names a server",
+        ) from error
+    return server.api_url
 
 
 @contextmanager
-def _server_errors(url: str) -> Iterator[None]:
+def _errors_to(log: Path) -> Iterator[None]:
+    """Let what is printed on standard error, also by programs that are started in the block, go to the file `log`."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with log.open("wb") as file:
+            os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextmanager
+def _server_errors(url: str, remedy: str = "start it, or fix PREFECT_API_URL") -> Iterator[None]:
     """Translate what Prefect's client raises where the server at `url` does not answer, or refuses."""
     import httpx
 
     try:
         yield
     except httpx.HTTPStatusError as error:
-        if (translated := _refusal(url, error.response.status_code)) is None:
+        if (translated := _refusal(url, error.response.status_code, remedy)) is None:
             raise
         raise translated from error
     except httpx.TransportError as error:
-        raise _silence(url, error) from error
+        raise _silence(url, error, remedy) from error
     except RuntimeError as error:  # what the client makes of any of them when it begins
         if not str(error).startswith("Failed to reach API"):
             raise
-        raise _silence(url, error.__cause__ or error) from error
+        raise _silence(url, error.__cause__ or error, remedy) from error
 
 
-def _refusal(url: str, status: int) -> ServerError | None:
+def _refusal(url: str, status: int, remedy: str) -> ServerError | None:
     """Return the error for an answer with `status`; None where that is a fault of ours."""
     if status in (401, 403):
         return ServerError(
@@ -78,15 +127,15 @@ def _refusal(url: str, status: int) -> ServerError | None:
             subject=_page(url),
             remedy="set PREFECT_API_AUTH_STRING=USER:PASSWORD (of Prefect Cloud: PREFECT_API_KEY)",
         )
-    return _silence(url, f"HTTP {status}") if status >= 500 else None
+    return _silence(url, f"HTTP {status}", remedy) if status >= 500 else None
 
 
-def _silence(url: str, why: object) -> ServerError:
+def _silence(url: str, why: object, remedy: str) -> ServerError:
     reason, _, _ = strip_credentials(str(why)).partition("\n")
     return ServerError(
         f"the Prefect server does not answer: {reason}",
         subject=_page(url),
-        remedy="start it, or mend PREFECT_API_URL; what was pushed before that stays, and the same command goes on",
+        remedy=f"{remedy}; what was pushed before that stays, and the same command goes on",
     )
 
 
@@ -95,7 +144,7 @@ def _page(url: str) -> str:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a Prefect server answers at `url` within a second."""
+    """Return whether a Prefect server answers at `url` within a second."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{url}/health", timeout=1) as answer:
