@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -64,47 +63,51 @@ def pull_artifact(
     digest. So where the manifest is that of `known`, whose bytes were judged before they were pushed, the verdict is
     the one of then: it follows from the bytes.
     """
-    manifest = repository.find_manifest(tag_or_digest)
-    if manifest is None:
-        raise RegistryError(
-            f"there is no {tag_or_digest}", subject=str(repository), remedy="check the reference, or publish it"
-        )
+    pull = _Pull(repository, folder)
+    manifest = pull.find(tag_or_digest, f"there is no {tag_or_digest}", "check the reference, or publish it")
     folder.mkdir(parents=True, exist_ok=True)
-
-    def open_blob(blob: Descriptor) -> BinaryIO:
-        path = folder / blob.digest.replace(":", "-")
-        if not path.exists():
-            with path.open("wb") as target:
-                repository.pull_blob(blob, target)
-        return path.open("rb")
-
-    @cache
-    def child_of(digest: str) -> StoredManifest:
-        found = repository.find_manifest(digest)
-        if found is None:
-            raise RegistryError(
-                f"the index names {digest}, which is not there", subject=str(repository), remedy="publish it again"
-            )
-        return found
-
-    def resolve_child(child: Descriptor) -> StoredManifest:
-        return child_of(child.digest)
-
-    layers, blobs = _contents(manifest, resolve_child)
+    layers, blobs = _contents(manifest, pull.resolve_child)
     _refuse_large(blobs, str(repository))
     # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
-        list(pool.map(lambda blob: open_blob(blob).close(), blobs))
+        list(pool.map(lambda blob: pull.open_blob(blob).close(), blobs))
     if known and known.verdict and known.manifest.content == manifest.content:
         return PulledArtifact(manifest, layers, known.verdict, folder)
     verdict = judge_artifact(
         manifest=manifest,
-        open_blob=open_blob,
-        resolve_child=resolve_child,
+        open_blob=pull.open_blob,
+        resolve_child=pull.resolve_child,
         version=version,
         declared_version=declared_version,
     )
     return PulledArtifact(manifest, layers, verdict, folder)
+
+
+class _Pull:
+    """Bring each blob and each child of an index here once."""
+
+    def __init__(self, repository: ArtifactRepository, folder: Path) -> None:
+        self._repository, self._folder = repository, folder
+        self._children: dict[str, StoredManifest] = {}
+
+    def find(self, tag_or_digest: str, said: str, remedy: str) -> StoredManifest:
+        manifest = self._repository.find_manifest(tag_or_digest)
+        if manifest is None:
+            raise RegistryError(said, subject=str(self._repository), remedy=remedy)
+        return manifest
+
+    def open_blob(self, blob: Descriptor) -> BinaryIO:
+        path = self._folder / blob.digest.replace(":", "-")
+        if not path.exists():
+            with path.open("wb") as target:
+                self._repository.pull_blob(blob, target)
+        return path.open("rb")
+
+    def resolve_child(self, child: Descriptor) -> StoredManifest:
+        if child.digest not in self._children:
+            said = f"the index names {child.digest}, which is not there"
+            self._children[child.digest] = self.find(child.digest, said, "publish it again")
+        return self._children[child.digest]
 
 
 def _contents(
