@@ -63,59 +63,51 @@ def pull_artifact(
     digest. So where the manifest is that of `known`, whose bytes were judged before they were pushed, the verdict is
     the one of then: it follows from the bytes.
     """
-    blobs = _Blobs(repository, folder)
-    manifest = repository.find_manifest(tag_or_digest)
-    if manifest is None:
-        raise RegistryError(
-            f"there is no {tag_or_digest}", subject=str(repository), remedy="check the reference, or publish it"
-        )
-    layers = blobs.pull_all(manifest)
+    pull = _Pull(repository, folder)
+    manifest = pull.find(tag_or_digest, f"there is no {tag_or_digest}", "check the reference, or publish it")
+    folder.mkdir(parents=True, exist_ok=True)
+    layers, blobs = _contents(manifest, pull.resolve_child)
+    _refuse_large(blobs, str(repository))
+    # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
+        list(pool.map(lambda blob: pull.open_blob(blob).close(), blobs))
     if known and known.verdict and known.manifest.content == manifest.content:
         return PulledArtifact(manifest, layers, known.verdict, folder)
     verdict = judge_artifact(
         manifest=manifest,
-        open_blob=blobs.open,
-        resolve_child=blobs.child,
+        open_blob=pull.open_blob,
+        resolve_child=pull.resolve_child,
         version=version,
         declared_version=declared_version,
     )
     return PulledArtifact(manifest, layers, verdict, folder)
 
 
-class _Blobs:
-    """Pull each blob and each child of an index once, into `folder`."""
+class _Pull:
+    """Bring each blob and each child of an index here once."""
 
     def __init__(self, repository: ArtifactRepository, folder: Path) -> None:
         self._repository, self._folder = repository, folder
         self._children: dict[str, StoredManifest] = {}
 
-    def open(self, blob: Descriptor) -> BinaryIO:
-        """Open the content of `blob`."""
+    def find(self, tag_or_digest: str, said: str, remedy: str) -> StoredManifest:
+        manifest = self._repository.find_manifest(tag_or_digest)
+        if manifest is None:
+            raise RegistryError(said, subject=str(self._repository), remedy=remedy)
+        return manifest
+
+    def open_blob(self, blob: Descriptor) -> BinaryIO:
         path = self._folder / blob.digest.replace(":", "-")
         if not path.exists():
             with path.open("wb") as target:
                 self._repository.pull_blob(blob, target)
         return path.open("rb")
 
-    def child(self, child: Descriptor) -> StoredManifest:
-        """Return the manifest that an index names; raise RegistryError where it is not there."""
+    def resolve_child(self, child: Descriptor) -> StoredManifest:
         if child.digest not in self._children:
-            found = self._repository.find_manifest(child.digest)
-            if found is None:
-                said = f"the index names {child.digest}, which is not there"
-                raise RegistryError(said, subject=str(self._repository), remedy="publish it again")
-            self._children[child.digest] = found
+            said = f"the index names {child.digest}, which is not there"
+            self._children[child.digest] = self.find(child.digest, said, "publish it again")
         return self._children[child.digest]
-
-    def pull_all(self, manifest: StoredManifest) -> tuple[Descriptor, ...]:
-        """Pull what the image behind `manifest` names, and return its layers; nothing where gateways see no image."""
-        layers, blobs = _contents(manifest, self.child)
-        _refuse_large(blobs, str(self._repository))
-        self._folder.mkdir(parents=True, exist_ok=True)
-        # Side by side: each is a round trip, and a password's hash where the registry checks one every time.
-        with ThreadPoolExecutor(_THREADS, thread_name_prefix="pull") as pool:
-            list(pool.map(lambda blob: self.open(blob).close(), blobs))
-        return layers
 
 
 def _contents(
