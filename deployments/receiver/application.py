@@ -24,6 +24,7 @@ from deployments.receiver.runs import Runs
 from deployments.receiver.slow_clients import limit_waiting
 from deployments.receiver.trusted import Trusted, read_file
 from pluginyard.errors import ConfigurationError, PluginyardError
+from pluginyard.printable import printable
 from pluginyard.settings import ReceiverSettings, load_receiver_settings
 from pluginyard.webhooks import (
     DELIVERY,
@@ -40,6 +41,15 @@ MOST_WAITING = 256
 MOST_AT_WORK = 256
 _LONGEST_ADDRESS = 64
 _log = logging.getLogger(__name__)
+
+
+def _show(record: logging.LogRecord) -> bool:
+    """Let the log show what a delivery holds, not obey it."""
+    record.msg, record.args = printable(record.getMessage()), None
+    return True
+
+
+_log.addFilter(_show)
 
 
 def create_receiver(settings: ReceiverSettings) -> FastAPI:
