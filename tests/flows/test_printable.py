@@ -10,7 +10,6 @@ import pytest
 from prefect import flow
 from prefect.artifacts import Artifact
 
-from deployments.receiver import application
 from pluginyard.errors import BuildError
 from pluginyard.releases import Release
 from pluginyard.sources import Source
@@ -29,15 +28,6 @@ def test_a_log_shows_what_it_quotes(text: str, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.INFO, "pluginyard"):
         log(f"found {text}")
     assert is_harmless(caplog.records[-1].getMessage().replace("\t", " "))
-
-
-@texts
-def test_the_log_of_the_receiver_shows_what_it_quotes(text: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, application.__name__):
-        logging.getLogger(application.__name__).info("ignored: %s, delivery %s", text, text)
-    said = caplog.records[-1].getMessage()
-    assert is_harmless(said)
-    assert "\n" not in said
 
 
 @texts

@@ -12,7 +12,7 @@ import pytest
 from flows.__main__ import main
 from pluginyard.errors import SourceError
 from tasks.doors import sources
-from tasks.doors.sources import contexts, plumbing
+from tasks.doors.sources import plumbing, releases
 from tests.machine.example_repository import commit, git, git_environment
 from tests.machine.git_canaries import PROGRAMS, missing_settings, put_canaries
 
@@ -303,14 +303,11 @@ def test_a_file_above_what_is_read_is_refused_before_it_is_read(
             reader.read(file, 1000)
 
 
-def test_more_than_anybody_compiles_is_not_copied(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_than_anybody_compiles_is_not_copied(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = sources.open_source(str(repository), cache=repository)
-    monkeypatch.setattr(contexts, "LARGEST_CONTEXT", 40)
+    monkeypatch.setattr(releases, "LARGEST_CONTEXT", 40)
     with sources.CommitReader(source) as reader, pytest.raises(SourceError, match="has 42 bytes, and 40 are copied"):
-        sources.write_context(source, reader.tree.files, tmp_path / "context.tar")
-    assert not (tmp_path / "context.tar").exists()
+        sources.size_of_context(source, reader.tree.files)
 
 
 def test_names_that_are_no_text_hinder_nobody_where_no_plugin_lies(
