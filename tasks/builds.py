@@ -14,7 +14,7 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.utilities.annotations import opaque
 
-from pluginyard.builds import ARCHIVE_NAME, BuiltModule, FileContent, no_toolchain, pack_module
+from pluginyard.builds import ARCHIVE_NAME, BuiltModule, no_toolchain, pack_module
 from pluginyard.gateways.judge import judge_artifact
 from pluginyard.oci import TITLE, Descriptor, digest_of
 from pluginyard.releases import CONFIG_CONTENT, PackedArtifact, PluginBuild, choose_annotations, render_manifest
@@ -24,7 +24,6 @@ from tasks.doors.workspaces import ModuleStore, Workspace, is_alive
 from tasks.steps import log, step
 
 THREADS = 4
-LARGEST_FILE = 256 * 1024 * 1024
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -61,12 +60,6 @@ def build_module(build: PluginBuild, workspace: Workspace, engine_address: str) 
     return module
 
 
-def _read_source(build: PluginBuild) -> Iterator[FileContent]:
-    """Yield what the build may read, from git file by file."""
-    with sources.CommitReader(build.source) as commit:
-        yield from ((file, commit.read(file, LARGEST_FILE)) for file in build.plugin.context)
-
-
 def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, engine_address: str) -> BuiltModule:
     engine = containers.require_engine(engine_address)
     workspace.run_in_background(partial(containers.remove_leftovers, engine, partial(is_alive, workspace.cache)))
@@ -83,7 +76,7 @@ def _build_in_container(build: PluginBuild, target: Path, workspace: Workspace, 
         engine,
         image,
         build.recipe,
-        _read_source(build),
+        sources.read_context(build.source, build.plugin.context),
         target,
         source_bytes=sources.size_of_context(build.source, build.plugin.context),
         run_id=workspace.run_id,
@@ -154,7 +147,7 @@ def _build_on_host(build: PluginBuild, target: Path, workspace: Workspace) -> Bu
     return toolchains.build_on_host(
         toolchain,
         build.recipe,
-        _read_source(build),
+        sources.read_context(build.source, build.plugin.context),
         target,
         log=log,
         workdir=workspace.folder / "build",

@@ -58,11 +58,10 @@ def build(tmp_path: Path) -> Callable[[dict[str, str]], BuiltModule]:
             builders=builders,
             choose_host=lambda builder: HostChoice(go.version, ""),
         )
-        sources.write_context(source, planned.plugin.context, tmp_path / "context.tar")
         return build_on_host(
             go,
             planned.recipe,
-            tmp_path / "context.tar",
+            sources.read_context(source, planned.plugin.context),
             tmp_path / "plugin.wasm",
             log=print,
             workdir=tmp_path / "work",

@@ -8,4 +8,4 @@ with the run.
 from tasks.doors.sources.fetches import fetches_that_end
 from tasks.doors.sources.mirrors import FETCH_SECONDS
 from tasks.doors.sources.objects import CommitReader, open_source, read_git_tags
-from tasks.doors.sources.releases import open_release, plan_release, size_of_context
+from tasks.doors.sources.releases import open_release, plan_release, read_context, size_of_context

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pluginyard.builds import Builder
@@ -13,7 +13,8 @@ from pluginyard.settings import Site
 from pluginyard.sources import Source, SourceFile
 from tasks.doors.sources.objects import CommitReader, open_source
 
-LARGEST_CONTEXT = 4 * 1024**3
+LARGEST_FILE = 256 * 1024**2
+LARGEST_CONTEXT = 16 * LARGEST_FILE
 
 
 def open_release(request: PublishRequest, release: Release, *, cache: Path, site: Site) -> Source:
@@ -43,3 +44,9 @@ def size_of_context(source: Source, files: Iterable[SourceFile]) -> int:
         said = f"what the compiler reads has {size:,} bytes, and {LARGEST_CONTEXT:,} are copied at most"
         raise SourceError(said, subject=source.repository, remedy="move what is not compiled out of the plugin")
     return size
+
+
+def read_context(source: Source, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, bytes]]:
+    """Yield each of `files` with its content; raise SourceError for one that is missing or too large."""
+    with CommitReader(source) as commit:
+        yield from ((file, commit.read(file, LARGEST_FILE)) for file in files)
