@@ -90,7 +90,7 @@ def _translated(
     kind = FetchUnavailableError if failure.transient and step == "fetch" else BuildError
     message = "\n".join([fill_text(failure.message, texts).strip(), *quoted])
     hint = recipe.preparation.hint if failure.embedded and recipe.preparation else ""
-    remedy = "; ".join(filter(None, (hint, fill_text(failure.remedy, texts))))
+    remedy = "; or ".join(filter(None, (hint, fill_text(failure.remedy, texts))))
     return kind(message, subject=recipe.folder, remedy=remedy)
 
 
