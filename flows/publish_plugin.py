@@ -37,7 +37,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
     try:
         machine = begin()
     except RepeatedCrashError as error:
-        _tell_of_crashes(request, error)
+        _report_crashes(request, error)
         raise
     request = request.at(choose_repository(request.repository, machine.site))
     if request.run_in_envoy:
@@ -62,7 +62,7 @@ def publish_plugin(request: PublishRequest) -> dict[str, Any]:
             return publish_build(request, build, known, machine, registries, workspace, done).to_json()
 
 
-def _tell_of_crashes(request: PublishRequest, error: RepeatedCrashError) -> None:
+def _report_crashes(request: PublishRequest, error: RepeatedCrashError) -> None:
     """Tell the commit, whose status is pending since the run's first begin; once only, should this crash too."""
     if flow_run.run_count != MOST_RUNS + 1 or not find_status_apis(os.environ):
         return

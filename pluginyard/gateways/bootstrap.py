@@ -34,7 +34,7 @@ def render_bootstrap(
 ) -> str:
     """Return the JSON bootstrap of an Envoy that puts the module at `module_path` before a local upstream.
 
-    Port 0 lets the system choose, so two probes never want the same port; Envoy tells which it was.
+    Port 0 lets the system choose, so two probes never want the same port; Envoy reports which it was.
     `name` is the plugin's name: what the module reads as `plugin_name` and Envoy writes in its log.
     """
     bootstrap = {

@@ -109,7 +109,7 @@ class Publication:
     state: str
     latest: str
     plain_http: bool = False
-    """Whether it has no TLS, which whoever pulls from it must say."""
+    """Whether it has no TLS, which is an option of every pull from it."""
 
 
 @dataclass(frozen=True)

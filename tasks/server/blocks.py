@@ -1,4 +1,4 @@
-"""Which credentials a registry is told: a Prefect block, the environment, the container engine's own store."""
+"""Which credentials are sent to a registry: a Prefect block, the environment, the container engine's own store."""
 
 from __future__ import annotations
 

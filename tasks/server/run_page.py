@@ -35,38 +35,38 @@ from tasks.steps import log, one_client, step
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 # Each update is a request; nobody sees finer steps.
-TELL_SECONDS = 0.5
+UPDATE_SECONDS = 0.5
 
 
 class RunPage:
     """Keep the page of the run up to date while its steps go on: how far it is, and its tags. Threads may share it.
 
-    Leaving it waits for what is still to be told. A server that cannot be told fails no run.
+    Leaving it waits for what is still to be sent. A server that does not take it fails no run.
     """
 
     def __init__(self, steps: int, description: str) -> None:
         self._steps, self._done = steps, 0
         self._lock = threading.Lock()
-        self._told = time.monotonic()
+        self._sent_at = time.monotonic()
         self._artifact: UUID | None = None
-        self._teller = ThreadPoolExecutor(1, thread_name_prefix="run page")
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="run page")
         self._context = copy_context()  # which run it is
-        self._tell(self._create, description)
+        self._send(self._create, description)
 
     def __enter__(self) -> RunPage:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._teller.shutdown(wait=True, cancel_futures=kind is not None)
+        self._sender.shutdown(wait=True, cancel_futures=kind is not None)
 
     def __call__(self, result: Result, steps: int = 1) -> Result:
         """Count `steps` as done and hand `result` on."""
         with self._lock:
             self._done = min(self._steps, self._done + steps)
             now = time.monotonic()
-            if self._done == self._steps or now - self._told >= TELL_SECONDS:
-                self._told = now
-                self._tell(self._update, round(100 * self._done / self._steps, 1))
+            if self._done == self._steps or now - self._sent_at >= UPDATE_SECONDS:
+                self._sent_at = now
+                self._send(self._update, round(100 * self._done / self._steps, 1))
         return result
 
     def tag(self, *names: str) -> None:
@@ -74,14 +74,14 @@ class RunPage:
 
         Not to its tasks: Prefect asks the server for a concurrency limit by each tag before each task.
         """
-        self._tell(_tag_run, names)
+        self._send(_tag_run, names)
 
-    def _tell(self, call: Callable[[Value], None], told: Value) -> None:
-        self._teller.submit(self._context.run, self._try, call, told)
+    def _send(self, call: Callable[[Value], None], value: Value) -> None:
+        self._sender.submit(self._context.run, self._try, call, value)
 
-    def _try(self, call: Callable[[Value], None], told: Value) -> None:
+    def _try(self, call: Callable[[Value], None], value: Value) -> None:
         try:
-            call(told)
+            call(value)
         except Exception as error:
             log(f"the run's page is not up to date: {error}")
 

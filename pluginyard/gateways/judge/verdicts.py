@@ -1,6 +1,6 @@
 """The judge: what would Higress, Istio, Envoy Gateway and Envoy say of this artifact, and why?
 
-Pure: whoever calls it brings the bytes. The same function judges what is about to be pushed and what was pulled.
+Pure: its caller brings the bytes. The same function judges what is about to be pushed and what was pulled.
 """
 
 from __future__ import annotations

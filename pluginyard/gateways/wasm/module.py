@@ -4,7 +4,7 @@
 >>> read_module(io.BytesIO(b"\\0asm\\x01\\0\\0\\0")).exports
 ()
 
-Code and data are passed over in blocks. Whether the code itself is valid only a compiler can tell (a gateway
+Code and data are passed over in blocks. Whether the code itself is valid only a compiler knows (a gateway
 does); everything that decides whether a gateway *links* the module is decided here.
 """
 
