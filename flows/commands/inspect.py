@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> dict[str, Any]:
 
 
 def inspect_artifact(text: str, *, plain_http: bool) -> tuple[dict[str, Any], Verdict]:
-    """Pull the artifact that the reference `text` names, with no knowledge of it; return what it holds, and the verdict."""
+    """Pull the artifact that the reference `text` names; return what it holds, and the verdict."""
     reference = parse_reference(text)
     place = reference.destination
     report_progress(f"asking {place}")
