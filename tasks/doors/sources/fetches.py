@@ -45,9 +45,9 @@ class TimedFetch:
         """End what is waited for; called from another thread."""
         self._ended.set()
 
-    def wait(self, seconds: float = 0) -> None:
-        """Wait `seconds`; raise SourceUnavailableError past the time limit, SourceError where the run ends."""
-        if self._ended.wait(seconds):
+    def check(self) -> None:
+        """Raise SourceUnavailableError past the time limit, SourceError where the run ends."""
+        if self._ended.is_set():
             raise SourceError("the run ends", subject=self._subject, remedy="start it again")
         if time.monotonic() >= self._deadline:
             said = f"cannot reach it: no answer within {self._seconds:g} s"
@@ -60,7 +60,7 @@ class TimedFetch:
             with selectors.DefaultSelector() as selector:
                 selector.register(process.stdout, selectors.EVENT_READ)
                 while not selector.select(POLL_SECONDS):
-                    self.wait()
+                    self.check()
             return process.wait(), end_of(errors)
 
 

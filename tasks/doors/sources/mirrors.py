@@ -6,20 +6,18 @@ A lock file is held by the one run that changes a mirror; runs that read it need
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from pluginyard.errors import SourceError
 from pluginyard.settings import strip_credentials
 from pluginyard.sources import GitFailure, choose_refspecs, is_url, judge_git_failure
+from tasks.doors.locks import file_lock
 from tasks.doors.sources.environment import network_environment, network_options
 from tasks.doors.sources.fetches import TimedFetch, fetch_within
 
 FETCH_SECONDS = 600
-_LOCK_SECONDS = 0.05
 _HEAD = "ref: refs/pluginyard/HEAD\n"
 
 
@@ -41,7 +39,7 @@ def update_mirror(url: str, mirrors: Path, *, ref: str = "", ca_bundle: str = ""
 def _update(url: str, mirrors: Path, ref: str, ca_bundle: str) -> str:
     mirrors.mkdir(parents=True, exist_ok=True)
     folder = mirrors / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.git"
-    with fetch_within(FETCH_SECONDS, strip_credentials(url)) as fetch, _held(_lock_of(folder), fetch):
+    with fetch_within(FETCH_SECONDS, strip_credentials(url)) as fetch, file_lock(_lock_of(folder), check=fetch.check):
         mirror = _Mirror(url, fetch, choose_refspecs(ref), ca_bundle)
         if _is_usable(folder):
             _remove_leftovers(folder)
@@ -64,8 +62,7 @@ def error_for(failure: GitFailure, folder: str, repository: str) -> SourceError:
 
 def _remove_mirror(folder: Path) -> None:
     """Remove a mirror, unless another run is at it."""
-    with contextlib.suppress(BlockingIOError), _lock_of(folder).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with contextlib.suppress(TimeoutError), file_lock(_lock_of(folder), seconds=0):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -103,19 +100,6 @@ class _Mirror:
         return judge_git_failure(said) if code else None
 
 
-@contextlib.contextmanager
-def _held(path: Path, fetch: TimedFetch) -> Iterator[None]:
-    """Hold the lock file at `path`; waiting for it counts as waiting for the remote."""
-    with path.open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                fetch.wait(_LOCK_SECONDS)
-        yield
-
-
 def _lock_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
@@ -139,6 +123,5 @@ def _remove_leftovers(folder: Path) -> None:
 def _sweep(mirrors: Path) -> None:
     """Remove the half-made mirrors of runs that are dead: nobody holds their locks."""
     for partial in mirrors.glob("*.partial"):
-        with contextlib.suppress(BlockingIOError), _lock_of(partial.with_suffix(".git")).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(TimeoutError), file_lock(_lock_of(partial.with_suffix(".git")), seconds=0):
             shutil.rmtree(partial, ignore_errors=True)
