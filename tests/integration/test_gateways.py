@@ -165,15 +165,15 @@ def test_a_module_that_dies_in_the_gateway_is_a_failure_without_a_probe_too(
         require_alive(Probe(), result, subject=name)
     assert remedy in caught.value.remedy
     # And where the status that the death gives is just what a probe expects.
-    expecting = Probe("", (Exchange("/", result.answers[0].status),))
+    as_it_dies = Probe(exchanges=(expecting("/", result.answers[0].status),))
     with pytest.raises(GatewayError, match="it dies in the gateway"):
-        require_alive(expecting, load(compiled_plugins.go(name), expecting), subject=name)
+        require_alive(as_it_dies, load(compiled_plugins.go(name), as_it_dies), subject=name)
 
 
 def test_a_module_without_a_probe_that_lives_is_sent_a_plain_request(
     load: Load, compiled_plugins: CompiledPlugins
 ) -> None:
-    result = load(compiled_plugins.go("mcp-server-v2"), choose_probe(Probe('{"tools":[]}')))
+    result = load(compiled_plugins.go("mcp-server-v2"), choose_probe(Probe(configuration='{"tools":[]}')))
     require_alive(Probe(), result, subject="mcp-server-v2")
     assert result.crashes == ()
     assert "no probe is configured; GET /: 200" in summarize_outcome(Probe(), result)["summary"]

@@ -16,7 +16,7 @@ import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError, RegistryUnavailableError
 from pluginyard.oci import Descriptor, Destination, digest_of
-from tasks.doors.registries import Access, ArtifactRepository, Credentials, client, open_repository
+from tasks.doors.registries import Access, ArtifactRepository, Credentials, open_repository
 from tests.machine.artifacts import new_name, through
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 
@@ -127,7 +127,7 @@ def pages(size: int) -> Iterator[Fault]:
 def test_a_list_of_tags_has_a_size_for_all_its_pages(
     faulty_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "MOST_BYTES", 3_000_000)
+    monkeypatch.setattr("tasks.doors.registries.client.registry.MOST_BYTES", 3_000_000)
     faulty_proxy.fail(*pages(1_000_000))
     with pytest.raises(RegistryError, match="does not end"):
         through(faulty_proxy, new_name()).list_tags()
@@ -137,7 +137,7 @@ def test_a_list_of_tags_has_a_size_for_all_its_pages(
 def test_a_list_of_tags_has_a_time_for_all_its_pages(
     faulty_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "MOST_SECONDS", 0.5)
+    monkeypatch.setattr("tasks.doors.registries.client.registry.MOST_SECONDS", 0.5)
     faulty_proxy.fail(*pages(1))
     began = time.monotonic()
     with pytest.raises(RegistryError, match="does not end"):

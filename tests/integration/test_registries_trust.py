@@ -13,7 +13,7 @@ import pytest
 
 from pluginyard.errors import PluginyardError, RegistryError
 from pluginyard.oci import Destination
-from tasks.doors.registries import Access, ArtifactRepository, Credentials, client, open_repository, push_version
+from tasks.doors.registries import Access, ArtifactRepository, Credentials, open_repository, push_version
 from tests.machine.artifacts import FAST, Place, make_artifact, new_name
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy
@@ -96,7 +96,7 @@ def test_a_list_of_tags_that_leads_back_to_itself_is_refused(faulty_proxy: Fault
 def test_a_list_of_tags_that_always_goes_on_elsewhere_is_refused(
     faulty_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "MOST_PAGES", 5)
+    monkeypatch.setattr("tasks.doors.registries.client.registry.MOST_PAGES", 5)
     pages = (
         Fault("status", status=200, headers={"Link": f'</v2/x?last={n}>; rel="next"'}, body=b'{"tags": []}')
         for n in range(9)
