@@ -13,8 +13,9 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from flows.publish_plugin import publish_plugin
 from pluginyard.errors import BuildError, RepeatedCrashError
 from pluginyard.forms import PublishRequest
-from tests.machine.example_repository import commit, git, stand_in_for
+from tests.machine.example_repository import commit, git
 from tests.machine.status_forge import StatusForge, run_status_forge
+from tests.machine.url_rewrites import stand_in_for
 
 TAG = "wasm-go-request-block-v1.0.0"
 URL = "https://forge.example.com/acme/plugins.git"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,30 @@ def test_every_module_that_is_named_where_things_are_started_is_one_of_them() ->
 def test_no_entry_point_sends_telemetry_of_prefects() -> None:
     done = run("-c", "import deployments, os; print(os.environ['DO_NOT_TRACK'])", DO_NOT_TRACK="")
     assert done.stdout.strip() == "1"
+
+
+def locked(name: str) -> set[str]:
+    text = (PROJECT / "requirements" / f"{name}.lock").read_text()
+    return set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
+
+
+def test_what_users_start_imports_nothing_that_only_developers_install() -> None:
+    """`make demo` and the run image install run.lock alone."""
+    only_developers = locked("dev") - locked("run")
+    blocked = [
+        module
+        for module, names in packages_distributions().items()
+        if {re.sub(r"[-_.]+", "-", name).lower() for name in names} <= only_developers
+    ]
+    assert {"pytest", "mypy", "selenium"} <= set(blocked)
+    rooms = [importlib.import_module(name) for name in ("flows", "tasks", "pluginyard", "deployments")]
+    modules = [
+        module.name for room in rooms for module in pkgutil.walk_packages(room.__path__, prefix=f"{room.__name__}.")
+    ]
+    script = (
+        "import importlib, sys;"
+        "sys.modules.update(dict.fromkeys(sys.argv[1].split(',')));"
+        "[importlib.import_module(name) for name in sys.argv[2:]]"
+    )
+    done = run("-c", script, ",".join(blocked), "examples.demo", *modules)
+    assert done.returncode == 0, done.stderr

@@ -11,8 +11,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HIGRESS_PLUGINS = EXAMPLES / "higress-plugins"
 BROKEN_PLUGINS = EXAMPLES / "broken-plugins"
@@ -89,9 +87,3 @@ if __name__ == "__main__":
     chosen = make_repository(parser.parse_args().folder)
     print(f"{chosen} at {git(chosen, 'rev-parse', 'HEAD')}")
     print("\n".join(release_tags(chosen)))
-
-
-def stand_in_for(monkeypatch: pytest.MonkeyPatch, settings: Path, address: str, other: str) -> None:
-    """Let every git of this test reach `other` where a URL begins with `address`, by the user's own configuration."""
-    settings.write_text(f'[url "{other}"]\n\tinsteadOf = {address}\n')
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))

@@ -14,7 +14,8 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from tests.machine.example_repository import commit, git, make_repository, stand_in_for
+from tests.machine.example_repository import commit, git, make_repository
+from tests.machine.url_rewrites import stand_in_for
 
 TAG = "wasm-go-request-block-v1.0.0"
 FOLDER = "plugins/wasm-go/extensions/request-block"
