@@ -27,7 +27,7 @@ def main() -> int:
         command = [sys.executable, "-m", "flows", "publish", "--output=json", *choose_arguments(os.environ)]
     except PluginyardError as error:
         return _fail(str(error), error.exit_code)
-    done = subprocess.run(  # noqa: S603  # arguments, no shell
+    done = subprocess.run(  # arguments, no shell
         command, env=choose_environment(os.environ), stdout=subprocess.PIPE, text=True, check=False
     )
     try:

@@ -58,7 +58,7 @@ class Process:
         # Started behind `&` in a script we would ignore SIGINT, and hand that on: a worker could not be ended properly.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with self.log.open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  # our own commands, no shell
+            process = subprocess.Popen(  # our own commands, no shell
                 list(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -120,5 +120,5 @@ def _started(pid: int) -> str:
             return ""
         asked = ["ps", "-o", "lstart=", "-p", str(pid)]
         # S603: our own command, as a list, without a shell.
-        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     return "" if fields[0] in "ZX" else fields[19]

@@ -107,7 +107,7 @@ def prepare_builder(settings: LocalSettings) -> None:
     """
     command = [sys.executable, "-m", "flows", "prepare", "go"]
     # S603: our own command, as a list, without a shell.
-    subprocess.run(command, cwd=PROJECT, env=settings.environment, stdout=subprocess.DEVNULL, check=False)  # noqa: S603
+    subprocess.run(command, cwd=PROJECT, env=settings.environment, stdout=subprocess.DEVNULL, check=False)
 
 
 def _find_address(server: Process) -> dict[str, str]:
@@ -145,9 +145,7 @@ def _answers(api: str) -> bool:
 def _run(settings: LocalSettings, *arguments: str) -> None:
     command = [sys.executable, "-m", *arguments]
     # S603: our own command, as a list, without a shell.
-    done = subprocess.run(  # noqa: S603
-        command, cwd=PROJECT, env=settings.environment, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, cwd=PROJECT, env=settings.environment, capture_output=True, text=True, check=False)
     if done.returncode:
         log = Process("server", settings.machine.state).log
         raise ConfigurationError(

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Signatures of functions: read as the tables of the interface write them, written as a gateway's log does."""
 
 from __future__ import annotations
 

@@ -101,12 +101,12 @@ class Commit(Protocol):
     """Give a commit as found: what it is pinned to, its files, and the content of each."""
 
     @property
-    def source(self) -> Source: ...  # noqa: D102
+    def source(self) -> Source: ...  # noqa: D102 - the class says it
 
     @property
-    def tree(self) -> SourceTree: ...  # noqa: D102
+    def tree(self) -> SourceTree: ...  # noqa: D102 - the class says it
 
-    def read(self, file: SourceFile, /) -> bytes: ...  # noqa: D102
+    def read(self, file: SourceFile, /) -> bytes: ...  # noqa: D102 - the class says it
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ def process_group(
     `streams` are Popen's: the standard ones, and the folder it works in.
     """
     # S603: a list of the caller's own words, without a shell of ours.
-    process = subprocess.Popen(command, env=dict(environment), start_new_session=True, **streams)  # noqa: S603
+    process = subprocess.Popen(command, env=dict(environment), start_new_session=True, **streams)
     try:
         yield process
     finally:

@@ -76,7 +76,7 @@ def test_a_commit_whose_settings_cannot_be_read_leaves_every_plugin_changed(pair
     (pair / "pluginyard.yaml").write_text("plugns: {}")
     commit(pair, "misspelt")
     (pair / "pluginyard.yaml").write_text(settings)
-    commit(pair, "mended")
+    commit(pair, "fixed")
     assert set(names(plan(pair, changed_since="HEAD~1"))) == {"request-block", "second"}
 
 

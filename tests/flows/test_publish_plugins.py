@@ -80,7 +80,7 @@ def test_a_failed_run_goes_on_where_it_failed(pair: Path, tmp_path: Path) -> Non
     with pytest.raises(BatchError):
         publish(pair, tmp_path / "out")
     (pair / GO / "second/main.go").write_text(source)
-    commit(pair, "mended")
+    commit(pair, "fixed")
     assert states(publish(pair, tmp_path / "out")) == {"request-block": "same fingerprint", "second": "published now"}
 
 

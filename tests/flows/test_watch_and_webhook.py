@@ -69,7 +69,7 @@ def test_a_tag_set_again_is_one_run_more_whoever_sees_it_first(
     watch_tags(at_site)
     set_state(runs_of(deployment)[0], Failed(message="BuildError"))
     assert states(watch_tags(at_site)) == {TAG: "halted"}
-    git(hosted, "commit", "--quiet", "--allow-empty", "--message", "mended")
+    git(hosted, "commit", "--quiet", "--allow-empty", "--message", "fixed")
     git(hosted, "tag", "--force", TAG)
     found = watch_tags(at_site)["tags"][0]
     assert found["state"] == "started"

@@ -57,8 +57,8 @@ def test_the_server_takes_its_order_of_events_from_the_setting() -> None:
 def test_every_module_that_is_named_where_things_are_started_is_one_of_them() -> None:
     files = [file for place in PLACES for file in ([PROJECT / place, *(PROJECT / place).rglob("*")])]
     # Decisions name what was.
-    told = [file for file in files if "decisions" not in file.parts and file.suffix not in (".pyc", ".png")]
-    texts = [file.read_text() for file in told if file.is_file()]
+    named_in = [file for file in files if "decisions" not in file.parts and file.suffix not in (".pyc", ".png")]
+    texts = [file.read_text() for file in named_in if file.is_file()]
     named = {name for text in texts for name in re.findall(r"-m[, ]+deployments\.([a-z_.]+[a-z])", text)}
     assert {"receiver", "register", "local", "github_action"} <= named <= {*MODULES, "github_action"}
 

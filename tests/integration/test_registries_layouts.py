@@ -58,7 +58,9 @@ def test_a_name_that_is_no_text_names_nothing(layout: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [damage, Path.unlink, lambda path: path.write_bytes(b"")])
-def test_a_blob_that_was_damaged_is_mended_when_it_is_pushed_again(layout: Path, harm: Callable[[Path], None]) -> None:
+def test_a_blob_that_was_damaged_is_repaired_when_it_is_pushed_again(
+    layout: Path, harm: Callable[[Path], None]
+) -> None:
     artifact = published(layout)
     repository, path = open_layout(layout), stored(layout, artifact)
     assert repository.is_intact(artifact.manifest)

@@ -109,7 +109,7 @@ def test_a_damaged_mirror_is_made_anew(
     damage(Path(sources.open_source(url, cache=cache).git_folder))
     if moves:
         commit_more(small_repository)
-    with contextlib.suppress(SourceUnavailableError):  # what git notices late is mended by the task's next try
+    with contextlib.suppress(SourceUnavailableError):  # what git notices late is repaired by the task's next try
         sources.open_source(url, cache=cache)
     source = sources.open_source(url, cache=cache)
     assert source.commit == git(small_repository, "rev-parse", "HEAD")

@@ -46,25 +46,10 @@ def run_action(
         files["summary"].touch()
         files["script.sh"].write_text(_fill(step["run"], values))
         own = {name: _fill(str(text), values) for name, text in step.get("env", {}).items()}
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(files["script.sh"])],
-            cwd=github["workspace"],
-            env={
-                **environment,
-                "GITHUB_ACTIONS": "true",
-                "GITHUB_REF": github["ref"],
-                "GITHUB_SHA": github["sha"],
-                "GITHUB_WORKSPACE": github["workspace"],
-                "RUNNER_TEMP": str(folder / "temp"),
-                "GITHUB_OUTPUT": str(files["output"]),
-                "GITHUB_STEP_SUMMARY": str(files["summary"]),
-                **own,
-            },
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
+        job = {"GITHUB_REF": github["ref"], "GITHUB_SHA": github["sha"], "GITHUB_WORKSPACE": github["workspace"]}
+        job |= {"GITHUB_ACTIONS": "true", "RUNNER_TEMP": str(folder / "temp")}
+        job |= {"GITHUB_OUTPUT": str(files["output"]), "GITHUB_STEP_SUMMARY": str(files["summary"])}
+        done = _run_script(files["script.sh"], github["workspace"], {**environment, **job, **own})
         outputs = _parse_outputs(files["output"].read_text())
         values |= {f"steps.{step['id']}.outputs.{name}": text for name, text in outputs.items()}
         run.log += done.stdout + done.stderr
@@ -74,6 +59,13 @@ def run_action(
             return run
     run.outputs = {name: _fill(str(item["value"]), values) for name, item in document["outputs"].items()}
     return run
+
+
+def _run_script(script: Path, workspace: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(script)]
+    return subprocess.run(
+        command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=500, check=False
+    )
 
 
 def plain_environment() -> dict[str, str]:

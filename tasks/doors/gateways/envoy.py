@@ -60,7 +60,7 @@ def _candidates() -> Iterator[Path]:
 
 def _ask_version(path: Path) -> Envoy:
     try:
-        said = subprocess.run(  # noqa: S603 - an Envoy that the site names or that is installed here
+        said = subprocess.run(
             [path, "--version"], env=_ENVIRONMENT, capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
@@ -141,7 +141,7 @@ def start_envoy(envoy: Envoy, bootstrap: Path, workdir: Path, log: Callable[[str
 def _start(command: list[str], envoy: Envoy, workdir: Path) -> tuple[subprocess.Popen[bytes], BoundedLog]:
     reading, writing = os.pipe()
     try:
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             cwd=workdir,
             env=_ENVIRONMENT,

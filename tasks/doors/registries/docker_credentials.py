@@ -105,7 +105,7 @@ class _Helper(credentials.Store):
     def _execute(self, subcmd: str, data_input: bytes) -> bytes:
         command, limit = [self.exe or self.program, subcmd], _HELPER_SECONDS
         try:
-            done = subprocess.run(  # noqa: S603 (a name, no path; no shell)
+            done = subprocess.run(
                 command, input=data_input, capture_output=True, timeout=limit, check=True, env=self.environment
             )
         except subprocess.CalledProcessError as error:

@@ -73,5 +73,5 @@ def _own_environment() -> dict[str, str]:
 def _configures_ssh(environment: dict[str, str]) -> bool:
     """Whether this machine's configuration of git says how ssh is run; the fetch reports one that cannot be read."""
     command = ["git", "--git-dir", os.devnull, "config", "--get", "core.sshCommand"]
-    asked = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)  # noqa: S603
+    asked = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
     return bool(asked.stdout.strip())

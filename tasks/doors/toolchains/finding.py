@@ -75,7 +75,7 @@ def _ask(command: Command, path: str = "") -> str:
     if path:
         environment["PATH"] = path
     try:
-        asked = subprocess.run(  # noqa: S603 - the builder's own command
+        asked = subprocess.run(
             [shutil.which(command[0], path=path or None) or command[0], *command[1:]],
             env=environment,
             cwd="/",  # a folder's own rust-toolchain or go.mod must not answer

@@ -54,7 +54,7 @@ def test_a_run_that_is_ended_while_it_plans_ends() -> None:
 def test_what_failed_alike_is_told_once() -> None:
     gone = EngineUnavailableError("the engine is gone", subject="engine", remedy="start it")
     alike = tuple(planned(f"p{number}", "build", "").failed(gone) for number in range(60))
-    other = planned("other", "build", "").failed(BuildError("it does not compile", subject="other", remedy="mend it"))
+    other = planned("other", "build", "").failed(BuildError("it does not compile", subject="other", remedy="fix it"))
     with pytest.raises(BatchError) as failure:
         RepositoryPlan((*alike, other)).raise_for_failures("acme")
     told = str(failure.value)
