@@ -153,3 +153,14 @@ def test_a_proxy_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_pat
         with pytest.raises(RegistryUnavailableError):
             open_repository(Destination("registry.invalid", "team"), "x", access, None).find_manifest("1.0.0")
         assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("what", ["manifest", "blob"])
+def test_an_answer_whose_content_only_drips_is_given_up(what: str) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
+    with RawServer([head, *itertools.repeat(b"x", 1000)], 0.05) as server:
+        repository = server.open()
+        began = time.monotonic()
+        with pytest.raises(RegistryUnavailableError, match="takes too long"):
+            repository.pull_blob(BLOB, io.BytesIO()) if what == "blob" else repository.find_manifest("1.0.0")
+        assert time.monotonic() - began < 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import socket
 import threading
@@ -22,28 +21,6 @@ from tests.machine.artifacts import FAST, new_name, through
 from tests.machine.certificates import make_certificate
 from tests.machine.faulty_proxy import Fault, FaultyProxy
 from tests.machine.registries import RunningRegistry
-
-
-class DrippingServer:
-    """Answer with a thousand bytes, one every 50 ms."""
-
-    def __enter__(self) -> DrippingServer:
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.host = f"127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.close()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            connection, _ = self._server.accept()
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            for _ in range(1000):
-                connection.sendall(b"x")
-                time.sleep(0.05)
 
 
 def test_a_silent_registry_does_not_hang_us(faulty_proxy: FaultyProxy) -> None:
@@ -200,18 +177,6 @@ def test_a_registry_that_keeps_silent_is_asked_twice(faulty_proxy: FaultyProxy) 
     with pytest.raises(RegistryUnavailableError, match="fell silent"):
         through(faulty_proxy, new_name(), Access(plain_http=True, read_seconds=0.3, attempts=5)).find_manifest("1.0.0")
     assert faulty_proxy.count() == 2
-
-
-@pytest.mark.parametrize("what", ["manifest", "blob"])
-def test_an_answer_that_only_drips_is_given_up(what: str) -> None:
-    blob = Descriptor("text/plain", digest_of(b"x" * 1000), 1000)
-    with DrippingServer() as server:
-        access = Access(plain_http=True, read_seconds=0.5, attempts=1)
-        repository = open_repository(Destination(server.host, "team"), "x", access, None)
-        began = time.monotonic()
-        with pytest.raises(RegistryUnavailableError, match="takes too long"):
-            repository.pull_blob(blob, io.BytesIO()) if what == "blob" else repository.find_manifest("1.0.0")
-        assert time.monotonic() - began < 3
 
 
 def test_an_endless_answer_is_not_read_into_memory(faulty_proxy: FaultyProxy) -> None:
